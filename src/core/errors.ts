@@ -1,0 +1,70 @@
+/**
+ * Every code a {@link StreamsError} can carry. `docs/errors.md` explains each one; a test fails when
+ * the page and this list differ.
+ */
+export const errorCodes = [
+  'INVALID_TOPOLOGY',
+  'INVALID_CONFIG',
+  'SERDE_FAILED',
+  'PROCESSING_FAILED',
+  'TASK_MIGRATED',
+  'TASK_CORRUPTED',
+  'TOPIC_MISSING',
+  'TOPIC_MISMATCHED',
+  'OFFSET_MISSING',
+  'STORE_MISSING',
+  'STORE_UNAVAILABLE',
+  'STATE_DIRECTORY_LOCKED',
+  'STATE_DIRECTORY_UNUSABLE',
+  'BROKER_UNREACHABLE',
+  'BROKER_REFUSED',
+  'RECORD_BATCH_CORRUPTED',
+  'KAFKA_UNAVAILABLE',
+  'THREAD_FAILED',
+  'STATE_CORRUPTED',
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+export interface StreamsErrorDetails {
+  /** A fact, in lower case, without a full stop. */
+  readonly message: string
+  /** What to do about it, a sentence. */
+  readonly hint: string
+  readonly cause?: unknown
+}
+
+const marker = Symbol.for('millrace.StreamsError')
+
+/**
+ * The one error class of Millrace. Across threads an error loses its class, so know one by
+ * {@link isStreamsError}, never by `instanceof`.
+ */
+export class StreamsError extends Error {
+  readonly [marker] = true
+  readonly code: ErrorCode
+  readonly hint: string
+
+  constructor(code: ErrorCode, details: StreamsErrorDetails) {
+    super(details.message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'StreamsError'
+    this.code = code
+    this.hint = details.hint
+  }
+}
+
+export const isStreamsError = (error: unknown): error is StreamsError =>
+  typeof error === 'object' && error !== null && marker in error
+
+/** Stops the thread: for our own bugs only, never for bad input. */
+export function assert(condition: boolean, claim: string): asserts condition {
+  if (!condition) throw new Error(`assertion failed: ${claim}`)
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`assertion failed: unexpected ${JSON.stringify(value)}`)
+}
+
+/** The message of anything that can be thrown. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error)

@@ -1,0 +1,29 @@
+import type { Clock } from './clock.ts'
+
+/**
+ * Lets a loop sleep until something happened. `notify` before `wait` is not lost: the next `wait`
+ * returns at once. One waiter at a time.
+ */
+export class Wakeup {
+  readonly #clock: Clock
+  #notified = false
+  #wake: AbortController | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  readonly notify = (): void => {
+    this.#notified = true
+    this.#wake?.abort()
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (!this.#notified) {
+      this.#wake = new AbortController()
+      await this.#clock.sleep(ms, this.#wake.signal)
+      this.#wake = undefined
+    }
+    this.#notified = false
+  }
+}

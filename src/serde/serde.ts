@@ -1,0 +1,18 @@
+/**
+ * Serialises values for a topic or a store. Function properties, not methods, so that a sink of
+ * another type does not compile.
+ */
+export interface Serializer<in T> {
+  readonly serialize: (value: T) => Uint8Array
+}
+
+export interface Deserializer<out T> {
+  /** May throw: the record then goes where the topology sends records it cannot read. */
+  readonly deserialize: (bytes: Uint8Array) => T
+}
+
+/** Both ways. Null never reaches a serde: it is a null key or a tombstone. */
+export interface Serde<in out T> extends Serializer<T>, Deserializer<T> {
+  /** What a person reads in a topology description, for example `json`. */
+  readonly name: string
+}
