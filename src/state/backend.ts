@@ -1,0 +1,40 @@
+import type { Offset } from '../core/record.ts'
+
+/** A key and its bytes; a null value deletes. */
+export type ByteEntry = readonly [key: Uint8Array, value: Uint8Array | null]
+
+/** An ordered map of bytes, as one store keeps it locally. Order: unsigned bytes, then length. */
+export interface ByteStore {
+  /** The bytes are valid until the next call on this task's backend: copy what you keep. */
+  readonly get: (key: Uint8Array) => Uint8Array | undefined
+  /** `from` inclusive, `to` exclusive; null is unbounded. Tolerates a checkpoint in the middle. */
+  readonly range: (
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    direction: 'forward' | 'backward',
+  ) => IterableIterator<readonly [key: Uint8Array, value: Uint8Array]>
+  readonly approximateCount: () => number
+}
+
+export interface StoreBatch {
+  readonly store: string
+  /** Sorted by key, each key once. */
+  readonly entries: readonly ByteEntry[]
+  /** The changelog position this brings the store to: everything before it is in the store. */
+  readonly position: Offset
+}
+
+/**
+ * The local storage of one task. It holds only what Kafka has committed: the runtime calls
+ * `checkpoint` right after a commit, or with restored records.
+ */
+export interface StateBackend {
+  readonly store: (name: string) => ByteStore
+  /** Undefined where nothing was ever checkpointed. */
+  readonly position: (store: string) => Offset | undefined
+  /** All batches in one local transaction: after a crash all of it is there, or nothing. */
+  readonly checkpoint: (batches: readonly StoreBatch[]) => void
+  /** Forgets a store's entries and its position. */
+  readonly wipe: (store: string) => void
+  readonly close: () => Promise<void>
+}

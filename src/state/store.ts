@@ -1,0 +1,82 @@
+import type { Headers, Offset } from '../core/record.ts'
+import type { ByteEntry } from './backend.ts'
+
+export interface ValueAndTimestamp<out V> {
+  readonly value: V
+  readonly timestampMs: number
+}
+
+export type KeyValue<K, V> = readonly [key: K, value: V]
+
+/**
+ * Values are handed out as they were put, not as copies: treat them as immutable and put a new one.
+ * Ranges are ordered by the key's bytes and are read lazily; they see no later change for certain.
+ */
+export interface ReadOnlyKeyValueStore<in out K, out V> {
+  readonly name: string
+  readonly get: (key: K) => V | undefined
+  readonly getWithTimestamp: (key: K) => ValueAndTimestamp<V> | undefined
+  /** Both ends inclusive, as in Kafka Streams; null is unbounded. */
+  readonly range: (from: K | null, to: K | null) => IterableIterator<KeyValue<K, V>>
+  readonly reverseRange: (from: K | null, to: K | null) => IterableIterator<KeyValue<K, V>>
+  /** Every key whose bytes start with the bytes of `prefix`. */
+  readonly prefixScan: (prefix: Uint8Array) => IterableIterator<KeyValue<K, V>>
+  readonly all: () => IterableIterator<KeyValue<K, V>>
+  readonly approximateCount: () => number
+}
+
+/** What a cached store tells its owner when an update leaves the cache. */
+export type FlushListener<K, V> = (
+  key: K,
+  newValue: V | null,
+  oldValue: V | null,
+  timestampMs: number,
+  headers: Headers,
+) => void
+
+export interface KeyValueStore<in out K, in out V> extends ReadOnlyKeyValueStore<K, V> {
+  /** Null deletes. The timestamp is the current record's where none is given. */
+  readonly put: (key: K, value: V | null, timestampMs?: number) => void
+  /** The value that was there, or undefined after the put. */
+  readonly putIfAbsent: (key: K, value: V) => V | undefined
+  readonly putAll: (entries: Iterable<KeyValue<K, V | null>>) => void
+  /** The value that was there. */
+  readonly delete: (key: K) => V | undefined
+  /**
+   * For the operator that owns the store. True when the store is cached: updates are then announced
+   * to the listener when they leave the cache (commit or eviction), coalesced per key. False when
+   * it is not: the operator forwards at once and the listener is never called.
+   */
+  readonly onFlush: (listener: FlushListener<K, V>) => boolean
+}
+
+/** What the runtime holds of an open store. */
+export interface StoreHandle {
+  readonly name: string
+  /** What operators and queries are given. */
+  readonly store: KeyValueStore<never, never>
+  /** Pushes cached updates to the changelog and downstream; before every commit. */
+  readonly flush: () => void
+  /** Bytes in memory that the local store does not hold yet. */
+  readonly dirtyBytes: () => number
+  /** All that is dirty, sorted by key. It stays readable and dirty until `checkpointed`. */
+  readonly dirtyEntries: () => readonly ByteEntry[]
+  /** The backend now holds `dirtyEntries`. */
+  readonly checkpointed: () => void
+  /** A changelog record as it must stand in the local store. */
+  readonly restoredEntry: (
+    key: Uint8Array,
+    value: Uint8Array | null,
+    timestampMs: number,
+  ) => ByteEntry
+  /** Drops everything held in memory. */
+  readonly close: () => void
+}
+
+/** Where a store logs its changes. The bytes are copied during the call. */
+export interface ChangelogWriter {
+  readonly append: (key: Uint8Array, value: Uint8Array | null, timestampMs: number) => void
+}
+
+/** One past the last changelog record that is committed; what a checkpoint is stamped with. */
+export type ChangelogPosition = Offset

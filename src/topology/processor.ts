@@ -1,0 +1,96 @@
+import type { Headers, StreamRecord } from '../core/record.ts'
+import type { RecordMeta } from '../core/record-meta.ts'
+import type { KeyValueStore } from '../state/store.ts'
+
+/**
+ * How records move between the steps of a task: positional arguments, no object per record. Keys
+ * and values are untyped here; the DSL has checked them.
+ */
+export type Emit = (key: unknown, value: unknown, timestampMs: number, headers: Headers) => void
+
+/** What flows out of a table: the update with what it replaced. Null is an absent value. */
+export interface Change<out V = unknown> {
+  readonly newValue: V | null
+  readonly oldValue: V | null
+}
+
+export type PunctuationType = 'stream-time' | 'wall-clock'
+
+export interface Cancellable {
+  readonly cancel: () => void
+}
+
+/** What a step is given by its task. */
+export interface OperatorContext {
+  readonly nodeName: string
+  readonly taskId: string
+  /** The task's one meta; call `meta.at(…)` before handing it to a callback. */
+  readonly meta: RecordMeta
+  /** To the steps that follow. */
+  readonly emit: Emit
+  /** To the steps that follow a named output (a branch, a side output). */
+  readonly emitTo: (output: string) => Emit
+  /** A store that this node declared. */
+  readonly store: <K, V>(name: string) => KeyValueStore<K, V>
+  /** The largest record timestamp the task has seen; -1 before the first record. */
+  readonly streamTimeMs: () => number
+  readonly wallClockMs: () => number
+  /** The callback gets the time that came due (stream time or wall clock, milliseconds). */
+  readonly schedule: (
+    intervalMs: number,
+    type: PunctuationType,
+    callback: (timestampMs: number) => void,
+  ) => Cancellable
+  /** Asks for a commit soon. */
+  readonly requestCommit: () => void
+  /** Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does. */
+  readonly recordDropped: (reason: string) => void
+}
+
+/** A step at work in one task: sees records, its stores and its context; no Kafka. */
+export interface Operator {
+  readonly process: Emit
+  /** After the last record; stores are still open. */
+  readonly close?: () => void
+}
+
+export type OperatorFactory = (context: OperatorContext) => Operator
+
+/** The public processor API, as in Kafka Streams (KIP-478). */
+export interface Processor<in KIn, in VIn, KOut, VOut> {
+  readonly init?: (context: ProcessorContext<KOut, VOut>) => void
+  readonly process: (record: StreamRecord<KIn, VIn>, context: ProcessorContext<KOut, VOut>) => void
+  readonly close?: () => void
+}
+
+export interface ProcessorContext<in KOut, in VOut> {
+  /** Headers of the record being processed are kept where the forwarded one has none of its own. */
+  readonly forward: (record: ForwardedRecord<KOut, VOut>) => void
+  readonly sideOutput: <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>) => void
+  readonly store: <K, V>(name: string) => KeyValueStore<K, V>
+  readonly schedule: (
+    interval: import('../core/duration.ts').Duration,
+    type: PunctuationType,
+    callback: (timestampMs: number) => void,
+  ) => Cancellable
+  readonly commit: () => void
+  readonly streamTimeMs: number
+  readonly wallClockMs: number
+  readonly taskId: string
+  /** Where the record being processed was read; undefined inside a punctuation. */
+  readonly record:
+    { readonly topic: string; readonly partition: number; readonly offset: number } | undefined
+}
+
+export interface ForwardedRecord<out K, out V> {
+  readonly key: K
+  readonly value: V
+  readonly timestampMs?: number
+  readonly headers?: Headers
+}
+
+/** A typed name of a second output. */
+export interface SideOutput<in out K, in out V> {
+  readonly name: string
+  readonly '~types'?: { readonly key: K; readonly value: V }
+}
