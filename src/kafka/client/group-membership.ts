@@ -1,0 +1,245 @@
+import type { Clock } from '../../core/clock.ts'
+import { assert, messageOf } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import { KafkaError, type GroupMember, type JoinResponse, type KafkaPort } from '../port.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { wasRefusedOrLost } from './retrying.ts'
+
+const PROTOCOL_TYPE = 'consumer'
+const REJOIN_PAUSE_INITIAL_MS = 10
+const REJOIN_PAUSE_MAX_MS = 1_000
+const LEAVE_TIMEOUT_MS = 3_000
+
+/**
+ * unjoined → stable ⇄ rebalancing; from stable or rebalancing → lost → (joined again) stable.
+ * - `stable`: in a generation that the group agrees on.
+ * - `rebalancing`: someone joins or leaves, or a join of ours is under way. Still a member:
+ *   finish, commit, then join again.
+ * - `lost`: our generation is gone; nothing may be committed any more.
+ */
+export type MembershipState = 'unjoined' | 'stable' | 'rebalancing' | 'lost'
+
+/** Asked of the elected leader: an assignment for every member, by member id. */
+export type Assign = (
+  members: readonly { readonly memberId: string; readonly metadata: Uint8Array }[],
+) => Promise<ReadonlyMap<string, Uint8Array>>
+
+export interface GroupMembershipOptions {
+  readonly port: KafkaPort
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly groupId: string
+  /** A static member (KIP-345) when not null. */
+  readonly instanceId: string | null
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly protocolName: string
+  /** The state changed: the loop may look. */
+  readonly onEvent: () => void
+}
+
+/**
+ * One member of a consumer group (the classic protocol): join, sync, heartbeats in the background.
+ * What is assigned, and when to give it up, is the caller's business.
+ */
+export class GroupMembership {
+  readonly #options: GroupMembershipOptions
+  readonly #heartbeats: Heartbeats
+  readonly #closing = new AbortController()
+  #state: MembershipState = 'unjoined'
+  #member: GroupMember | undefined
+  /** Ours at the coordinator, also between generations; empty before the first join. */
+  #memberId = ''
+  #timesLost = 0
+  #joining = false
+  /** Set when a leave overtook a join: its answer makes a member that nobody wants. */
+  #left = false
+
+  constructor(options: GroupMembershipOptions) {
+    this.#options = options
+    this.#heartbeats = new Heartbeats({
+      ...options,
+      // While a join is under way its own answers decide.
+      onRebalance: () => {
+        if (!this.#joining) this.#moveTo('rebalancing')
+      },
+      onLost: (cause) => {
+        if (!this.#joining) this.#lose(cause)
+      },
+    })
+  }
+
+  /** Undefined while not in a generation, that is also between the answers of JoinGroup and SyncGroup. */
+  get member(): GroupMember | undefined {
+    return this.#member
+  }
+
+  get state(): MembershipState {
+    return this.#state
+  }
+
+  /**
+   * How often a generation was lost. When it rose during a `join`, others may have owned our
+   * partitions in between: nothing done before may be committed under the new generation.
+   */
+  get timesLost(): number {
+    return this.#timesLost
+  }
+
+  /**
+   * Joins, or joins again, and resolves to our assignment. Goes on through coordinator moves and
+   * rebalances that begin meanwhile; a member the group has forgotten joins as a new one. Rejects
+   * when the group refuses us for good (fenced instance, no permission), when `assign` rejects, and
+   * when closed.
+   */
+  async join(metadata: Uint8Array, assign: Assign): Promise<Uint8Array> {
+    assert(!this.#joining, 'one join at a time')
+    if (this.#closing.signal.aborted) throw closedError()
+    this.#joining = true
+    this.#left = false
+    if (this.#state === 'stable') this.#moveTo('rebalancing')
+    let pauseMs = REJOIN_PAUSE_INITIAL_MS
+    try {
+      for (;;) {
+        try {
+          const assignment = await this.#unlessClosed(this.#joinAndSync(metadata, assign))
+          this.#moveTo('stable')
+          return assignment
+        } catch (error) {
+          this.#reactToFailedJoin(error)
+        }
+        await this.#options.clock.sleep(pauseMs, this.#closing.signal)
+        pauseMs = Math.min(pauseMs * 2, REJOIN_PAUSE_MAX_MS)
+      }
+    } finally {
+      this.#joining = false
+    }
+  }
+
+  async #joinAndSync(metadata: Uint8Array, assign: Assign): Promise<Uint8Array> {
+    const { port, groupId, instanceId, protocolName } = this.#options
+    // The coordinator keeps a member alive while its JoinGroup waits; a heartbeat of the old
+    // generation could only be refused when the new one begins.
+    this.#heartbeats.stop()
+    const joined = await port.joinGroup({
+      groupId,
+      memberId: this.#memberId,
+      instanceId,
+      sessionTimeoutMs: this.#options.sessionTimeoutMs,
+      rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs,
+      protocolType: PROTOCOL_TYPE,
+      protocols: [{ name: protocolName, metadata }],
+    })
+    const { member } = joined
+    if (this.#closing.signal.aborted) {
+      if (this.#left) await this.#sayGoodbye(member)
+      throw closedError()
+    }
+    this.#memberId = member.memberId
+    this.#member = undefined
+    // An assignment may take longer than a session, so heartbeats begin before the sync.
+    this.#heartbeats.start(member)
+    const assignment = await port.syncGroup(
+      member,
+      PROTOCOL_TYPE,
+      joined.protocol,
+      await this.#assignmentsOf(joined, assign),
+    )
+    if (this.#closing.signal.aborted) throw closedError()
+    this.#heartbeats.start(member)
+    this.#member = member
+    return assignment
+  }
+
+  async #assignmentsOf(joined: JoinResponse, assign: Assign) {
+    if (joined.leaderId !== joined.member.memberId) return []
+    const assignments = await assign(joined.members)
+    return [...assignments].map(([memberId, assignment]) => ({ memberId, assignment }))
+  }
+
+  /** Throws what no further attempt can cure. */
+  #reactToFailedJoin(error: unknown): void {
+    const { logger, groupId } = this.#options
+    if (this.#closing.signal.aborted) throw closedError()
+    if (!(error instanceof KafkaError) || !isCurable(error)) {
+      this.#heartbeats.stop()
+      this.#lose(error)
+      throw error
+    }
+    logger.debug({ groupId, code: error.code }, 'joining the group again')
+    if (error.code === 'UNKNOWN_MEMBER_ID') this.#lose(error)
+  }
+
+  /**
+   * Tells the group, so that it need not wait for the session to end: best effort, within seconds.
+   * A static member does not (KIP-345): it is expected back within its session.
+   */
+  async leave(): Promise<void> {
+    this.#left = this.#options.instanceId === null
+    const memberId = this.#memberId
+    const generation = this.#member?.generation ?? -1
+    await this.close()
+    if (!this.#left || memberId === '') return
+    const { groupId, instanceId } = this.#options
+    await this.#sayGoodbye({ groupId, memberId, generation, instanceId })
+  }
+
+  /** Stops without leaving: the group waits for our session to end. */
+  close(): Promise<void> {
+    this.#heartbeats.stop()
+    this.#closing.abort()
+    this.#member = undefined
+    this.#state = 'unjoined'
+    return Promise.resolve()
+  }
+
+  async #sayGoodbye(member: GroupMember): Promise<void> {
+    const { port, clock, logger, groupId } = this.#options
+    const answered = new AbortController()
+    const leaving = port
+      .leaveGroup(member)
+      .catch((error: unknown) =>
+        logger.debug({ groupId, error }, 'the group did not hear us leave'),
+      )
+      .finally(() => answered.abort())
+    await Promise.race([leaving, clock.sleep(LEAVE_TIMEOUT_MS, answered.signal)])
+  }
+
+  /** A request cannot be taken back, but waiting for it can end. */
+  async #unlessClosed<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#closing
+    const closed = Promise.withResolvers<never>()
+    const onAbort = (): void => closed.reject(closedError())
+    signal.addEventListener('abort', onAbort)
+    try {
+      return await Promise.race([work, closed.promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #lose(cause: unknown): void {
+    this.#member = undefined
+    if (cause instanceof KafkaError && cause.code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
+    if (this.#state !== 'stable' && this.#state !== 'rebalancing') return
+    this.#timesLost += 1
+    this.#options.logger.warn(
+      { groupId: this.#options.groupId, cause: messageOf(cause) },
+      'our generation of the group is gone',
+    )
+    this.#moveTo('lost')
+  }
+
+  #moveTo(state: MembershipState): void {
+    if (this.#state === state || this.#closing.signal.aborted) return
+    this.#state = state
+    this.#options.onEvent()
+  }
+}
+
+const isCurable = (error: KafkaError): boolean =>
+  error.code !== 'FENCED_INSTANCE_ID' && (error.kind === 'rejoin' || wasRefusedOrLost(error))
+
+const closedError = (): KafkaError =>
+  new KafkaError('MEMBER_CLOSED', 'fatal', 'this group member was closed')

@@ -1,0 +1,104 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import { KafkaError, type GroupMember, type KafkaPort } from '../port.ts'
+
+const RETRY_PAUSE_MS = 100
+
+export interface HeartbeatsOptions {
+  readonly port: KafkaPort
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly onRebalance: () => void
+  readonly onLost: (cause: KafkaError) => void
+}
+
+/** Keeps a member's session alive, one heartbeat at a time, until stopped or lost. */
+export class Heartbeats {
+  readonly #options: HeartbeatsOptions
+  #running: AbortController | undefined
+  /** When the request was sent that the coordinator answered last. */
+  #lastAnswerMs = -Infinity
+
+  constructor(options: HeartbeatsOptions) {
+    this.#options = options
+  }
+
+  /** The coordinator has just answered this member. */
+  start(member: GroupMember): void {
+    this.stop()
+    this.#running = new AbortController()
+    this.#lastAnswerMs = this.#options.clock.nowMs()
+    void this.#beat(member, this.#running.signal)
+  }
+
+  stop(): void {
+    this.#running?.abort()
+    this.#running = undefined
+  }
+
+  async #beat(member: GroupMember, stopped: AbortSignal): Promise<void> {
+    const { clock, heartbeatIntervalMs, onRebalance, onLost, logger } = this.#options
+    let pauseMs = heartbeatIntervalMs
+    for (;;) {
+      await clock.sleep(Math.max(0, Math.min(pauseMs, this.#leftMs())), stopped)
+      if (stopped.aborted) return
+      const failure = this.#leftMs() <= 0 ? sessionOver() : await this.#once(member, stopped)
+      if (stopped.aborted) return
+      pauseMs = heartbeatIntervalMs
+      if (failure === undefined) continue
+      if (failure.code === 'REBALANCE_IN_PROGRESS') {
+        onRebalance()
+      } else if (isEnd(failure)) {
+        this.stop()
+        onLost(failure)
+        return
+      } else {
+        logger.debug({ code: failure.code, groupId: member.groupId }, 'a heartbeat failed')
+        pauseMs = Math.min(RETRY_PAUSE_MS, heartbeatIntervalMs)
+      }
+    }
+  }
+
+  /** The failure, if any; does not wait for an answer beyond the end of the session. */
+  async #once(member: GroupMember, stopped: AbortSignal): Promise<KafkaError | undefined> {
+    const { port, clock } = this.#options
+    const sentMs = clock.nowMs()
+    const done = new AbortController()
+    const answer = port
+      .heartbeat(member)
+      .then(
+        () => undefined,
+        (error: unknown) => asKafkaError(error),
+      )
+      .finally(() => done.abort())
+    const over = clock
+      .sleep(this.#leftMs(), AbortSignal.any([done.signal, stopped]))
+      .then(() => (done.signal.aborted ? answer : sessionOver()))
+    const failure = await Promise.race([answer, over])
+    if (failure === undefined || failure.code === 'REBALANCE_IN_PROGRESS')
+      this.#lastAnswerMs = sentMs
+    return failure
+  }
+
+  #leftMs(): number {
+    return this.#lastAnswerMs + this.#options.sessionTimeoutMs - this.#options.clock.nowMs()
+  }
+}
+
+const sessionOver = (): KafkaError =>
+  new KafkaError(
+    'SESSION_TIMED_OUT',
+    'rejoin',
+    'the coordinator did not answer for a whole session',
+  )
+
+/** The generation is gone, or as good as gone. */
+const isEnd = (error: KafkaError): boolean =>
+  error.kind === 'rejoin' || error.code === 'FENCED_INSTANCE_ID'
+
+const asKafkaError = (error: unknown): KafkaError =>
+  error instanceof KafkaError
+    ? error
+    : new KafkaError('UNEXPECTED', 'fatal', 'a heartbeat failed unexpectedly', { cause: error })
