@@ -56,13 +56,18 @@ export class StreamsError extends Error {
 export const isStreamsError = (error: unknown): error is StreamsError =>
   typeof error === 'object' && error !== null && marker in error
 
-/** Stops the thread: for our own bugs only, never for bad input. */
+/** A bug of ours: it stops the thread and is never taken for a fault of a record. */
+export class AssertionFailure extends Error {
+  override readonly name = 'AssertionFailure'
+}
+
+/** For our own bugs only, never for bad input. */
 export function assert(condition: boolean, claim: string): asserts condition {
-  if (!condition) throw new Error(`assertion failed: ${claim}`)
+  if (!condition) throw new AssertionFailure(`assertion failed: ${claim}`)
 }
 
 export function assertNever(value: never): never {
-  throw new Error(`assertion failed: unexpected ${JSON.stringify(value)}`)
+  throw new AssertionFailure(`assertion failed: unexpected ${JSON.stringify(value)}`)
 }
 
 /** The message of anything that can be thrown. */

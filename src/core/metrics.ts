@@ -1,0 +1,28 @@
+/**
+ * What one thread has counted since it started. Plain numbers: counting costs nothing per record.
+ * Readers take a copy.
+ */
+export interface ThreadCounters {
+  /** Records taken from source topics, bad ones included. */
+  processed: number
+  /** Records left out by an operator's rule, such as a null key before an aggregation. */
+  dropped: number
+  deadLetters: number
+  /** Records that failed and were skipped, as the topology says. */
+  skipped: number
+  commits: number
+  /** Changelog records replayed into local stores. */
+  restored: number
+  /** Times work was abandoned and resumed from the last commit. */
+  migrations: number
+}
+
+export const newThreadCounters = (): ThreadCounters => ({
+  processed: 0,
+  dropped: 0,
+  deadLetters: 0,
+  skipped: 0,
+  commits: 0,
+  restored: 0,
+  migrations: 0,
+})

@@ -1,0 +1,94 @@
+import type { Clock } from '../../core/clock.ts'
+import { StreamsError } from '../../core/errors.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
+import type { RecordProducer } from '../../kafka/client/producer.ts'
+import type { GroupMember } from '../../kafka/port.ts'
+import type { Task } from '../task/task.ts'
+
+export interface CommitterOptions {
+  readonly clock: Clock
+  readonly counters: ThreadCounters
+  readonly commitIntervalMs: number
+  readonly checkpointIntervalMs: number
+  readonly dirtyBytesMax: number
+}
+
+/**
+ * When and how a thread commits.
+ *
+ * flush caches → send outputs and changelog → offsets with member and generation → EndTxn → now and
+ * only now may a checkpoint take the changes into the local stores. A crash before EndTxn leaves
+ * nothing behind but an aborted transaction; after it, local stores that catch up from the changelog.
+ */
+export class Committer {
+  readonly #options: CommitterOptions
+  #committedAtMs: number
+  #checkpointedAtMs: number
+  #requested = false
+
+  constructor(options: CommitterOptions) {
+    this.#options = options
+    this.#committedAtMs = options.clock.nowMs()
+    this.#checkpointedAtMs = this.#committedAtMs
+  }
+
+  /** A step asked for a commit soon. */
+  readonly request = (): void => {
+    this.#requested = true
+  }
+
+  isDue(tasks: readonly Task[], nowMs: number): boolean {
+    if (!tasks.some((task) => task.needsCommit)) return false
+    if (this.#requested || nowMs >= this.#committedAtMs + this.#options.commitIntervalMs)
+      return true
+    return dirtyBytes(tasks) >= this.#options.dirtyBytesMax
+  }
+
+  /** When the next commit is due if there is something to commit. */
+  get dueMs(): number {
+    return this.#committedAtMs + this.#options.commitIntervalMs
+  }
+
+  /** Rejects with whatever kept the commit from being certain: the caller closes the tasks dirty. */
+  async commit(
+    tasks: readonly Task[],
+    producer: RecordProducer,
+    member: GroupMember | undefined,
+  ): Promise<void> {
+    const { clock, counters } = this.#options
+    const toCommit = tasks.filter((task) => task.needsCommit)
+    this.#requested = false
+    this.#committedAtMs = clock.nowMs()
+    if (toCommit.length === 0) return
+    if (member === undefined) {
+      throw new StreamsError('TASK_MIGRATED', {
+        message: 'the thread is no longer a member of its group',
+        hint: 'Nothing to do: it joins again and resumes from what is committed.',
+      })
+    }
+    for (const task of toCommit) task.prepareCommit()
+    await producer.commit(
+      toCommit.flatMap((task) => task.offsetsToCommit()),
+      member,
+    )
+    for (const task of toCommit) task.committed()
+    counters.commits += 1
+    this.#checkpointIfDue(tasks, producer)
+  }
+
+  #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): void {
+    const { clock, checkpointIntervalMs, dirtyBytesMax } = this.#options
+    const due = clock.nowMs() >= this.#checkpointedAtMs + checkpointIntervalMs
+    // At half the bound, so that the bound itself does not force commits one after the other.
+    if (due || dirtyBytes(tasks) >= dirtyBytesMax / 2) this.checkpoint(tasks, producer)
+  }
+
+  /** Only right after a commit, when every change of these tasks is committed. */
+  checkpoint(tasks: readonly Task[], producer: RecordProducer): void {
+    for (const task of tasks) task.stores.checkpoint((...at) => producer.endOffset(...at))
+    this.#checkpointedAtMs = this.#options.clock.nowMs()
+  }
+}
+
+const dirtyBytes = (tasks: readonly Task[]): number =>
+  tasks.reduce((sum, task) => sum + task.stores.dirtyBytes(), 0)

@@ -1,0 +1,77 @@
+import { isStreamsError, messageOf, StreamsError, type ErrorCode } from '../core/errors.ts'
+import { KafkaError } from '../kafka/port.ts'
+
+/**
+ * What the runtime does about a failure.
+ * - `record`: the record is at fault; its topology's failure policy decides.
+ * - `migrated`: somebody else may own our work, or a commit's outcome is unknown: close tasks dirty,
+ *   throw the producer away, resume from what is committed.
+ * - `wipe-and-restore`: the local state cannot be trusted; rebuild it from the changelog.
+ * - `stop`: a person has to act.
+ */
+export type Reaction = 'record' | 'migrated' | 'wipe-and-restore' | 'stop'
+
+export function reactionTo(error: unknown): Reaction {
+  if (error instanceof KafkaError) return reactionToKafka(error)
+  if (isStreamsError(error)) return reactionToCode(error.code)
+  return 'stop'
+}
+
+function reactionToKafka(error: KafkaError): Reaction {
+  switch (error.kind) {
+    case 'retriable':
+    case 'network':
+    case 'stale-metadata':
+    case 'rejoin':
+    case 'fenced':
+    case 'abortable':
+      return 'migrated'
+    case 'fatal':
+      return 'stop'
+  }
+}
+
+function reactionToCode(code: ErrorCode): Reaction {
+  switch (code) {
+    case 'SERDE_FAILED':
+    case 'PROCESSING_FAILED':
+      return 'record'
+    case 'TASK_MIGRATED':
+      return 'migrated'
+    case 'TASK_CORRUPTED':
+    case 'STATE_CORRUPTED':
+      return 'wipe-and-restore'
+    case 'INVALID_TOPOLOGY':
+    case 'INVALID_CONFIG':
+    case 'TOPIC_MISSING':
+    case 'TOPIC_MISMATCHED':
+    case 'OFFSET_MISSING':
+    case 'STORE_MISSING':
+    case 'STORE_UNAVAILABLE':
+    case 'STATE_DIRECTORY_LOCKED':
+    case 'STATE_DIRECTORY_UNUSABLE':
+    case 'BROKER_UNREACHABLE':
+    case 'BROKER_REFUSED':
+    case 'RECORD_BATCH_CORRUPTED':
+    case 'KAFKA_UNAVAILABLE':
+    case 'THREAD_FAILED':
+      return 'stop'
+  }
+}
+
+/** A fatal answer of Kafka in our own words, for the person who has to act. */
+export function explained(error: unknown): unknown {
+  if (!(error instanceof KafkaError)) return error
+  if (error.kind === 'network') {
+    return new StreamsError('BROKER_UNREACHABLE', {
+      message: `Kafka does not answer: ${error.message}`,
+      hint: 'Check that the brokers run and that their advertised addresses can be reached from here.',
+      cause: error,
+    })
+  }
+  return new StreamsError('BROKER_REFUSED', {
+    message: `Kafka refused a request with ${error.code}: ${messageOf(error)}`,
+    hint: 'Check the permissions of this client and the limits of the topics it writes.',
+    cause: error,
+  })
+}

@@ -1,0 +1,236 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
+import type { Offset } from '../../core/record.ts'
+import type { TaskId } from '../../core/task-id.ts'
+import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
+import { Fetcher } from '../../kafka/client/fetcher.ts'
+import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
+import type { ByteEntry } from '../../state/backend.ts'
+import type { Restoration } from '../task/task-stores.ts'
+import type { Task } from '../task/task.ts'
+
+/** Replayed records are written in one local transaction at this size. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024
+/** What is replayed but not written keeps fetched buffers in memory: a bound on those. */
+const READ_BYTES_MAX = 32 * 1024 * 1024
+/** How long a broker may take to say where a changelog begins and ends. */
+const LOOKUP = { timeoutMs: 60_000 }
+/** How many records one turn replays, so that heartbeats and other tasks go on. */
+const RECORDS_PER_TURN_MAX = 20_000
+
+export interface RestoreProgress extends TopicPartition {
+  readonly task: TaskId
+  readonly store: string
+  readonly restored: number
+  /** Offsets still to read; an upper bound of the records. */
+  readonly remaining: number
+  readonly startedAtMs: number
+}
+
+interface Replay extends Restoration {
+  readonly task: Task
+  readonly end: Offset
+  readonly startedAtMs: number
+  at: Offset
+  restored: number
+  /** The last entry of each key that is not written yet, by the key's bytes as text. */
+  readonly pending: Map<string, ByteEntry>
+  pendingBytes: number
+  /** Fetched bytes that pending entries may point into. */
+  readBytes: number
+}
+
+/**
+ * Brings the stores of tasks up to their changelogs, from the local position on, bytes to bytes.
+ *
+ * It reads committed records up to the *high watermark* as it was after the input offsets were found
+ * stable, not to the last stable offset: the markers of a committed transaction reach each partition
+ * at their own time, so the last stable offset can still be below what the offsets already cover.
+ */
+export class Restorer {
+  readonly #port: KafkaPort
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #counters: ThreadCounters
+  readonly #fetcher: Fetcher
+  readonly #replays = new Map<string, Replay>()
+
+  constructor(options: {
+    readonly port: KafkaPort
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly counters: ThreadCounters
+    readonly onArrival: () => void
+  }) {
+    this.#port = options.port
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#counters = options.counters
+    this.#fetcher = new Fetcher({ ...options, isolation: 'read_committed' })
+  }
+
+  /** Looks up how far the changelogs reach and starts to read what is missing. */
+  async add(task: Task): Promise<void> {
+    const restorations = task.stores.restorations()
+    if (restorations.length === 0) return
+    const [starts, ends] = await Promise.all([
+      listOffsetsRetrying(
+        this.#port,
+        this.#clock,
+        restorations,
+        'earliest',
+        'read_uncommitted',
+        LOOKUP,
+      ),
+      listOffsetsRetrying(
+        this.#port,
+        this.#clock,
+        restorations,
+        'latest',
+        'read_uncommitted',
+        LOOKUP,
+      ),
+    ])
+    for (const restoration of restorations) {
+      const key = topicPartitionKey(restoration.topic, restoration.partition)
+      this.#begin(task, restoration, starts.get(key) ?? 0, ends.get(key) ?? 0)
+    }
+  }
+
+  #begin(task: Task, restoration: Restoration, start: Offset, end: Offset): void {
+    const { store, topic, partition, position } = restoration
+    if (position !== undefined && (position > end || position < start)) {
+      this.#logger.warn(
+        { task: task.id, store, position, start, end },
+        'the changelog does not reach back to the local store, which is rebuilt from it',
+      )
+      task.stores.wipe(store)
+    }
+    const at = task.stores.restorations().find((each) => each.store === store)?.position ?? start
+    if (at >= end) return
+    this.#replays.set(topicPartitionKey(topic, partition), {
+      ...restoration,
+      task,
+      end,
+      at,
+      startedAtMs: this.#clock.nowMs(),
+      restored: 0,
+      pending: new Map(),
+      pendingBytes: 0,
+      readBytes: 0,
+    })
+    this.#fetcher.assign(topic, partition, at)
+    this.#logger.info({ task: task.id, store, from: at, to: end }, 'restoring store')
+  }
+
+  isRestoring(task: Task): boolean {
+    for (const replay of this.#replays.values()) if (replay.task === task) return true
+    return false
+  }
+
+  /** Applies what has arrived; true when there may be more at once. */
+  advance(): boolean {
+    let budget = RECORDS_PER_TURN_MAX
+    for (const [key, replay] of this.#replays) {
+      budget -= this.#replay(replay, budget)
+      if (replay.at >= replay.end) this.#finish(key, replay)
+      if (budget <= 0) return true
+    }
+    return false
+  }
+
+  #replay(replay: Replay, recordsMax: number): number {
+    const { topic, partition, task, store } = replay
+    let records = 0
+    try {
+      while (records < recordsMax && replay.at < replay.end) {
+        const run = this.#fetcher.take(topic, partition)
+        if (run === undefined) break
+        while (run.next()) {
+          records += 1
+          if (run.key !== null) {
+            add(replay, task.stores.restoredEntry(store, run.key, run.value, run.timestampMs))
+          }
+        }
+        replay.at = run.endOffset
+        replay.readBytes += run.sizeBytes
+        if (replay.pendingBytes >= BATCH_BYTES_MAX || replay.readBytes >= READ_BYTES_MAX) {
+          this.#write(replay)
+        }
+      }
+    } catch (error) {
+      this.#startAgain(replay, error)
+    }
+    replay.restored += records
+    this.#counters.restored += records
+    return records
+  }
+
+  /** The changelog lost its beginning while it was read: what is there now is all there is. */
+  #startAgain(replay: Replay, error: unknown): void {
+    if (!(error instanceof KafkaError) || error.code !== 'OFFSET_OUT_OF_RANGE') throw error
+    const { task, store, topic, partition } = replay
+    const start = this.#fetcher.watermarks(topic, partition)?.logStartOffset ?? replay.end
+    this.#logger.warn({ task: task.id, store, at: replay.at, start }, 'changelog truncated')
+    task.stores.wipe(store)
+    clear(replay)
+    replay.at = start
+    this.#fetcher.unassign(topic, partition)
+    if (start < replay.end) this.#fetcher.assign(topic, partition, start)
+  }
+
+  #write(replay: Replay): void {
+    const entries = [...replay.pending.values()].sort(([a], [b]) => Buffer.compare(a, b))
+    replay.task.stores.restore(replay.store, entries, replay.at)
+    clear(replay)
+  }
+
+  #finish(key: string, replay: Replay): void {
+    this.#write(replay)
+    this.#replays.delete(key)
+    this.#fetcher.unassign(replay.topic, replay.partition)
+    const { task, store, restored, startedAtMs } = replay
+    const tookMs = this.#clock.nowMs() - startedAtMs
+    this.#logger.info({ task: task.id, store, restored, tookMs }, 'store restored')
+  }
+
+  /** Stops restoring a task; what was written stays written. */
+  remove(task: Task): void {
+    for (const [key, replay] of this.#replays) {
+      if (replay.task !== task) continue
+      this.#replays.delete(key)
+      this.#fetcher.unassign(replay.topic, replay.partition)
+    }
+  }
+
+  progress(): readonly RestoreProgress[] {
+    return [...this.#replays.values()].map((replay) => ({
+      task: replay.task.id,
+      store: replay.store,
+      topic: replay.topic,
+      partition: replay.partition,
+      restored: replay.restored,
+      remaining: Math.max(0, replay.end - replay.at),
+      startedAtMs: replay.startedAtMs,
+    }))
+  }
+
+  close(): Promise<void> {
+    this.#replays.clear()
+    return this.#fetcher.close()
+  }
+}
+
+function add(replay: Replay, entry: ByteEntry): void {
+  const [key, value] = entry
+  replay.pending.set(Buffer.prototype.latin1Slice.call(key, 0, key.length), entry)
+  replay.pendingBytes += key.length + (value === null ? 0 : value.length) + 64
+}
+
+function clear(replay: Replay): void {
+  replay.pending.clear()
+  replay.pendingBytes = 0
+  replay.readBytes = 0
+}

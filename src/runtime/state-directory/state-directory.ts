@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
+import type { TaskId } from '../../core/task-id.ts'
+import { openLmdbBackend } from '../../state/lmdb/lmdb-backend.ts'
+import type { LocalStorage } from '../thread/local-storage.ts'
+import { ProcessLock } from './process-lock.ts'
+
+/**
+ * `<state dir>/<application id>`: one process's local state.
+ *
+ *     lock           who uses it
+ *     process-id     a name that survives restarts: transactional ids are made of it
+ *     0_3/           the persistent stores of task 0_3
+ */
+export interface StateDirectory extends Disposable {
+  readonly path: string
+  readonly processId: string
+}
+
+export function openStateDirectory(stateDir: string, applicationId: string): StateDirectory {
+  const path = join(stateDir, applicationId)
+  try {
+    mkdirSync(path, { recursive: true })
+    const lock = ProcessLock.acquire(join(path, 'lock'))
+    return { path, processId: processIdIn(path), [Symbol.dispose]: () => lock[Symbol.dispose]() }
+  } catch (error) {
+    if (isStreamsError(error)) throw error
+    throw new StreamsError('STATE_DIRECTORY_UNUSABLE', {
+      message: `the state directory ${path} cannot be used: ${messageOf(error)}`,
+      hint: 'Give --state-dir a directory on a disk with space that this user may write.',
+      cause: error,
+    })
+  }
+}
+
+function processIdIn(path: string): string {
+  const file = join(path, 'process-id')
+  if (existsSync(file)) {
+    const id = readFileSync(file, 'utf8').trim()
+    if (/^[0-9a-f-]{36}$/.test(id)) return id
+  }
+  const id = randomUUID()
+  // Written aside and renamed: a crash leaves the old name or the new one, never half of one.
+  writeFileSync(`${file}.new`, id)
+  renameSync(`${file}.new`, file)
+  return id
+}
+
+/** The persistent stores below a state directory; threads of one process share it. */
+export function directoryStorage(path: string): LocalStorage {
+  return {
+    open: (task) => openLmdbBackend(join(path, task)),
+    wipe: (task) => rmSync(join(path, task), { recursive: true, force: true }),
+    tasks: () => readdirSync(path).filter((name): name is TaskId => /^\d+_\d+$/.test(name)),
+  }
+}

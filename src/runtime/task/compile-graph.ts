@@ -1,0 +1,176 @@
+import { AssertionFailure, isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
+import type { RecordMeta } from '../../core/record-meta.ts'
+import { KafkaError } from '../../kafka/port.ts'
+import type { Serializer } from '../../serde/serde.ts'
+import {
+  topicName,
+  type ProcessorNode,
+  type SinkNode,
+  type SinkTarget,
+  type SubTopology,
+} from '../../topology/graph.ts'
+import type { Emit, Operator, OperatorContext } from '../../topology/processor.ts'
+import type { RecordCollector } from './record-collector.ts'
+
+export interface CompiledGraph {
+  /** What follows a source, by the source node's name. */
+  readonly entries: ReadonlyMap<string, Emit>
+  readonly close: () => void
+}
+
+export interface CompileDependencies {
+  readonly applicationId: string
+  readonly meta: RecordMeta
+  readonly collector: RecordCollector
+  /** Everything of a step's context but its outputs. */
+  readonly contextOf: (node: ProcessorNode) => Omit<OperatorContext, 'emit' | 'emitTo'>
+}
+
+const nowhere: Emit = () => {}
+
+/**
+ * Turns the nodes of a sub-topology into plain calls, once per task: a step's `emit` is the next
+ * step's `process`, so a chain of steps costs no lookup, no array and no promise per record.
+ */
+export function compileGraph(subTopology: SubTopology, deps: CompileDependencies): CompiledGraph {
+  const processes = new Map<string, Emit>()
+  const operators: Operator[] = []
+  const followers = (name: string, output: string | undefined): Emit =>
+    fanOut(
+      subTopology.nodes.flatMap((node) =>
+        node.kind !== 'source' &&
+        node.inputs.some((input) => input.node === name && input.output === output)
+          ? [processes.get(node.name) as Emit]
+          : [],
+      ),
+    )
+  const entries = new Map<string, Emit>()
+  // Nodes come in an order in which inputs precede their users, so going backwards every follower is ready.
+  for (const node of subTopology.nodes.toReversed()) {
+    if (node.kind === 'source') {
+      entries.set(node.name, followers(node.name, undefined))
+    } else if (node.kind === 'sink') {
+      processes.set(node.name, guarded(node.name, compileSink(node, deps)))
+    } else {
+      const outputs = new Map(node.outputs.map((name) => [name, followers(node.name, name)]))
+      const operator = node.create({
+        ...deps.contextOf(node),
+        emit: followers(node.name, undefined),
+        emitTo: (output) => outputs.get(output) ?? unknownOutput(node, output),
+      })
+      operators.push(operator)
+      processes.set(node.name, guarded(node.name, operator.process))
+    }
+  }
+  return {
+    entries,
+    close: () => {
+      for (const operator of operators.toReversed()) operator.close?.()
+    },
+  }
+}
+
+function fanOut(targets: readonly Emit[]): Emit {
+  const [first, second] = targets
+  if (first === undefined) return nowhere
+  if (second === undefined) return first
+  return (key, value, timestampMs, headers) => {
+    for (const target of targets) target(key, value, timestampMs, headers)
+  }
+}
+
+/** Names the step in the error, so that a dead letter says where processing failed. */
+function guarded(node: string, process: Emit): Emit {
+  return (key, value, timestampMs, headers) => {
+    try {
+      process(key, value, timestampMs, headers)
+    } catch (error) {
+      throw failureAt(node, error)
+    }
+  }
+}
+
+/** The step a failure happened in, once it has passed through {@link compileGraph}'s calls. */
+const failedNode = Symbol('failed node')
+
+export function failureAt(node: string, error: unknown): unknown {
+  if (error instanceof AssertionFailure) return error
+  if (error instanceof KafkaError && error.code !== 'MESSAGE_TOO_LARGE') return error
+  const failure = isStreamsError(error)
+    ? error
+    : new StreamsError('PROCESSING_FAILED', {
+        message: `step "${node}" failed: ${messageOf(error)}`,
+        hint: 'Mend the step, or let such records go to a dead-letter topic.',
+        cause: error,
+      })
+  if (!(failedNode in failure)) Object.defineProperty(failure, failedNode, { value: node })
+  return failure
+}
+
+export const nodeOfFailure = (error: unknown): string | undefined =>
+  typeof error === 'object' && error !== null && failedNode in error
+    ? String(error[failedNode])
+    : undefined
+
+function unknownOutput(node: ProcessorNode, output: string): never {
+  throw new StreamsError('INVALID_TOPOLOGY', {
+    message: `step "${node.name}" has no output "${output}"`,
+    hint: 'Declare the side output where the step is added.',
+  })
+}
+
+function compileSink(node: SinkNode, deps: CompileDependencies): Emit {
+  const { collector, meta, applicationId } = deps
+  const { target, partition } = node
+  const write =
+    (chosen: SinkTarget, topic: string): Emit =>
+    (key, value, timestampMs, headers) => {
+      const keyBytes = serialized(chosen.key, key, 'key', topic)
+      const valueBytes = serialized(chosen.value, value, 'value', topic)
+      const to =
+        partition === undefined ? null : partitionFor(partition, key, value, topic, collector)
+      collector.send(topic, to, timestampMs, keyBytes, valueBytes, headers)
+    }
+  if (typeof target !== 'function') return write(target, topicName(target.topic, applicationId))
+  return (key, value, timestampMs, headers) => {
+    const chosen = target(value, meta.at(key, timestampMs, headers))
+    write(chosen, topicName(chosen.topic, applicationId))(key, value, timestampMs, headers)
+  }
+}
+
+function partitionFor(
+  partition: NonNullable<SinkNode['partition']>,
+  key: unknown,
+  value: unknown,
+  topic: string,
+  collector: RecordCollector,
+): number {
+  const count = collector.partitionCount(topic)
+  if (count === undefined) {
+    throw new StreamsError('TOPIC_MISSING', {
+      message: `the partitions of topic "${topic}" are not known`,
+      hint: 'Create the topic before the application starts: it is chosen by a partition function.',
+    })
+  }
+  const chosen = partition(key, value, count)
+  if (Number.isInteger(chosen) && chosen >= 0 && chosen < count) return chosen
+  throw new RangeError(`partition ${chosen} is not one of the ${count} of topic "${topic}"`)
+}
+
+function serialized(
+  serializer: Serializer<unknown>,
+  value: unknown,
+  what: string,
+  topic: string,
+): Uint8Array | null {
+  if (value === null || value === undefined) return null
+  try {
+    return serializer.serialize(value)
+  } catch (cause) {
+    throw new StreamsError('SERDE_FAILED', {
+      message: `the ${what} of a record for topic "${topic}" cannot be written`,
+      hint: "Check that the topic's serde fits what the topology sends there.",
+      cause,
+    })
+  }
+}

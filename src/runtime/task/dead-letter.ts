@@ -1,0 +1,66 @@
+import { isStreamsError, messageOf } from '../../core/errors.ts'
+import type { Header, Headers, RawRecord } from '../../core/record.ts'
+import type { RecordCollector } from './record-collector.ts'
+
+/** Enough to find the line; a trace must never make a dead letter too large to write. */
+const STACK_TRACE_CHARACTERS_MAX = 8_192
+const MESSAGE_CHARACTERS_MAX = 2_048
+
+export interface DeadLetterOrigin {
+  readonly applicationId: string
+  readonly taskId: string
+  readonly node: string
+  /** How often processing was tried. */
+  readonly attempts: number
+  /** When the failure happened, wall clock. */
+  readonly failedAtMs: number
+}
+
+const encode = (name: string, value: string | number): Header => [name, Buffer.from(String(value))]
+
+/** Headers of KIP-1034, all text, then ours: what a person needs to find the cause. */
+export function deadLetterHeaders(
+  source: RawRecord,
+  error: unknown,
+  origin: DeadLetterOrigin,
+): Headers {
+  const cause = isStreamsError(error) && error.cause !== undefined ? error.cause : error
+  const name = cause instanceof Error ? cause.name : typeof cause
+  const stack = cause instanceof Error ? (cause.stack ?? '') : ''
+  return [
+    ...source.headers,
+    encode('__streams.errors.exception', name),
+    encode('__streams.errors.message', messageOf(cause).slice(0, MESSAGE_CHARACTERS_MAX)),
+    encode('__streams.errors.stacktrace', stack.slice(0, STACK_TRACE_CHARACTERS_MAX)),
+    encode('__streams.errors.topic', source.topic),
+    encode('__streams.errors.partition', source.partition),
+    encode('__streams.errors.offset', source.offset),
+    encode('millrace.errors.code', isStreamsError(error) ? error.code : 'PROCESSING_FAILED'),
+    encode('millrace.errors.node', origin.node),
+    encode('millrace.errors.task', origin.taskId),
+    encode('millrace.errors.application', origin.applicationId),
+    encode('millrace.errors.attempts', origin.attempts),
+    encode('millrace.errors.timestamp', origin.failedAtMs),
+  ]
+}
+
+/**
+ * Writes the record as it was read, by its own key, in the transaction that passes its offset. The
+ * timestamp is the record's own. A failure to write is thrown: it must stop the thread (KIP-1034).
+ */
+export function sendDeadLetter(
+  collector: RecordCollector,
+  topic: string,
+  source: RawRecord,
+  error: unknown,
+  origin: DeadLetterOrigin,
+): void {
+  collector.send(
+    topic,
+    null,
+    Math.max(0, source.timestampMs),
+    source.key,
+    source.value,
+    deadLetterHeaders(source, error, origin),
+  )
+}

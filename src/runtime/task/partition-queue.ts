@@ -1,0 +1,133 @@
+import type { Meta, Offset, RawRecord } from '../../core/record.ts'
+import type { RecordMeta } from '../../core/record-meta.ts'
+import { isStreamsError, StreamsError } from '../../core/errors.ts'
+import type { RecordRun } from '../../kafka/client/record-run.ts'
+import type { SourceNode } from '../../topology/graph.ts'
+
+/** Where a task pulls its input from; pulling is the back-pressure. */
+export interface RecordSupply {
+  readonly take: (topic: string, partition: number) => RecordRun | undefined
+  /** Whether the broker is known to hold, or may hold, more committed records from this position. */
+  readonly mayHaveMore: (topic: string, partition: number, position: Offset) => boolean
+}
+
+/**
+ * The input of a task from one partition. It holds one decoded record, the head, so that a task can
+ * pick the smallest timestamp; everything behind it stays encoded.
+ */
+export class PartitionQueue {
+  readonly topic: string
+  readonly partition: number
+  readonly source: SourceNode
+  readonly #supply: RecordSupply
+  readonly #meta: RecordMeta
+  #run: RecordRun | undefined
+  #position: Offset
+  hasHead = false
+  headKey: unknown = null
+  headValue: unknown = null
+  headTimestampMs = 0
+  /** Why the head could not be read; undefined for a good one. */
+  headError: StreamsError | undefined
+
+  constructor(
+    topic: string,
+    partition: number,
+    source: SourceNode,
+    position: Offset,
+    supply: RecordSupply,
+    meta: RecordMeta,
+  ) {
+    this.topic = topic
+    this.partition = partition
+    this.source = source
+    this.#position = position
+    this.#supply = supply
+    this.#meta = meta
+  }
+
+  /** The next offset to process: what a commit writes. */
+  get position(): Offset {
+    return this.#position
+  }
+
+  get run(): RecordRun {
+    return this.#run as RecordRun
+  }
+
+  /** Makes sure there is a head if a record has arrived. */
+  fill(): boolean {
+    while (!this.hasHead) {
+      if (this.#run === undefined) {
+        this.#run = this.#supply.take(this.topic, this.partition)
+        if (this.#run === undefined) return false
+      }
+      if (this.#run.next()) {
+        this.#decode(this.#run)
+      } else {
+        // Markers, aborted records and gaps at the end are passed, so that lag comes down to zero.
+        this.#position = Math.max(this.#position, this.#run.endOffset)
+        this.#run = undefined
+      }
+    }
+    return true
+  }
+
+  /** The head is processed. */
+  pass(): void {
+    this.#position = this.run.offset + 1
+    this.hasHead = false
+    this.headKey = null
+    this.headValue = null
+    this.headError = undefined
+  }
+
+  /** Whether it is empty although the broker has more: the task should wait for it. */
+  isLagging(): boolean {
+    return !this.fill() && this.#supply.mayHaveMore(this.topic, this.partition, this.#position)
+  }
+
+  /** The head as it was read, copied, for a dead letter. */
+  rawHead(): RawRecord {
+    const { offset, timestampMs, key, value, headers } = this.run
+    return {
+      topic: this.topic,
+      partition: this.partition,
+      offset,
+      timestampMs,
+      key,
+      value,
+      headers,
+    }
+  }
+
+  #decode(run: RecordRun): void {
+    this.hasHead = true
+    this.headTimestampMs = run.timestampMs
+    const { key, value, timestamp } = this.source
+    try {
+      this.headKey = run.key === null ? null : key.deserialize(run.key)
+      this.headValue = run.value === null ? null : value.deserialize(run.value)
+      if (timestamp !== undefined) this.headTimestampMs = this.#extract(timestamp, run)
+      if (!(this.headTimestampMs >= 0)) {
+        throw new RangeError(`the timestamp is ${this.headTimestampMs}`)
+      }
+    } catch (error) {
+      this.headTimestampMs = Math.max(0, run.timestampMs)
+      this.headError = isStreamsError(error) ? error : this.#unreadable(error, run.offset)
+    }
+  }
+
+  #extract(timestamp: (value: unknown, meta: Meta) => number, run: RecordRun): number {
+    this.#meta.from(this.topic, this.partition, run.offset)
+    return timestamp(this.headValue, this.#meta.at(this.headKey, run.timestampMs, run.headers))
+  }
+
+  #unreadable(cause: unknown, offset: Offset): StreamsError {
+    return new StreamsError('SERDE_FAILED', {
+      message: `the record at ${this.topic}-${this.partition} offset ${offset} cannot be read`,
+      hint: "Check the topic's serdes and timestamp extractor, or send such records to a dead-letter topic.",
+      cause,
+    })
+  }
+}

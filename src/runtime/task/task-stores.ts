@@ -1,0 +1,152 @@
+import { StreamsError } from '../../core/errors.ts'
+import { noHeaders, type Offset } from '../../core/record.ts'
+import type { RecordMeta } from '../../core/record-meta.ts'
+import type { ByteEntry, StateBackend, StoreBatch } from '../../state/backend.ts'
+import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
+import { openKeyValueStore } from '../../state/key-value/key-value-store.ts'
+import type { StoreSpec } from '../../state/store-spec.ts'
+import type { ChangelogWriter, KeyValueStore, StoreHandle } from '../../state/store.ts'
+import type { RecordCollector } from './record-collector.ts'
+
+export interface TaskStoresOptions {
+  readonly applicationId: string
+  readonly partition: number
+  readonly specs: readonly StoreSpec[]
+  /** The task's local storage of that kind, opened on first use. */
+  readonly backend: (kind: StoreSpec['backend']) => StateBackend
+  readonly collector: RecordCollector
+  readonly meta: RecordMeta
+  readonly cacheMaxBytes: number
+  readonly readCacheMaxBytes: number
+}
+
+interface OpenStore {
+  readonly spec: StoreSpec
+  readonly handle: StoreHandle
+  readonly backend: StateBackend
+  readonly changelog: string | undefined
+}
+
+/** A changelog partition to replay before the task may run. */
+export interface Restoration {
+  readonly store: string
+  readonly topic: string
+  readonly partition: number
+  /** Everything before it is in the local store; undefined: nothing is. */
+  readonly position: Offset | undefined
+}
+
+/** The open stores of one task. What is not yet committed in Kafka lives in memory only. */
+export class TaskStores {
+  readonly #stores = new Map<string, OpenStore>()
+  readonly #partition: number
+
+  constructor(options: TaskStoresOptions) {
+    this.#partition = options.partition
+    for (const spec of options.specs) this.#stores.set(spec.name, this.#open(spec, options))
+  }
+
+  #open(spec: StoreSpec, options: TaskStoresOptions): OpenStore {
+    const { collector, partition, meta } = options
+    const backend = options.backend(spec.backend)
+    const topic = spec.logged ? changelogTopic(options.applicationId, spec.name) : undefined
+    const changelog: ChangelogWriter | undefined =
+      topic === undefined
+        ? undefined
+        : {
+            append: (key, value, timestampMs) =>
+              collector.send(topic, partition, timestampMs, key, value, noHeaders),
+          }
+    const handle = openKeyValueStore(spec, {
+      bytes: backend.store(spec.name),
+      changelog,
+      meta,
+      cacheMaxBytes: options.cacheMaxBytes,
+      readCacheMaxBytes: options.readCacheMaxBytes,
+    })
+    return { spec, handle, backend, changelog: topic }
+  }
+
+  get names(): readonly string[] {
+    return [...this.#stores.keys()]
+  }
+
+  store<K, V>(name: string): KeyValueStore<K, V> {
+    return this.#find(name).handle.store as unknown as KeyValueStore<K, V>
+  }
+
+  restorations(): readonly Restoration[] {
+    return [...this.#stores].flatMap(([store, { changelog, backend }]) =>
+      changelog === undefined
+        ? []
+        : [
+            {
+              store,
+              topic: changelog,
+              partition: this.#partition,
+              position: backend.position(store),
+            },
+          ],
+    )
+  }
+
+  /** Replayed changelog records, each key once and sorted, with the position they bring it to. */
+  restore(store: string, entries: readonly ByteEntry[], position: Offset): void {
+    this.#find(store).backend.checkpoint([{ store, entries, position }])
+  }
+
+  restoredEntry(
+    store: string,
+    key: Uint8Array,
+    value: Uint8Array | null,
+    timestampMs: number,
+  ): ByteEntry {
+    return this.#find(store).handle.restoredEntry(key, value, timestampMs)
+  }
+
+  /** The local copy cannot be trusted: start again from nothing. */
+  wipe(store: string): void {
+    this.#find(store).backend.wipe(store)
+  }
+
+  flush(): void {
+    for (const { handle } of this.#stores.values()) handle.flush()
+  }
+
+  dirtyBytes(): number {
+    let bytes = 0
+    for (const { handle } of this.#stores.values()) bytes += handle.dirtyBytes()
+    return bytes
+  }
+
+  /**
+   * Right after a commit, before any further change: all that is dirty is now committed in Kafka and
+   * goes to the local stores, one transaction for each kind of storage.
+   */
+  checkpoint(endOffset: (topic: string, partition: number) => Offset | undefined): void {
+    const batches = new Map<StateBackend, StoreBatch[]>()
+    for (const [store, { handle, backend, changelog }] of this.#stores) {
+      // A producer that wrote here before the task moved away and back knows an older end.
+      const end = changelog === undefined ? 0 : (endOffset(changelog, this.#partition) ?? -1)
+      const position = Math.max(end, backend.position(store) ?? -1)
+      if (position < 0) continue
+      const batch = { store, entries: handle.dirtyEntries(), position }
+      batches.set(backend, [...(batches.get(backend) ?? []), batch])
+    }
+    for (const [backend, stores] of batches) backend.checkpoint(stores)
+    for (const { handle } of this.#stores.values()) handle.checkpointed()
+  }
+
+  close(): void {
+    for (const { handle } of this.#stores.values()) handle.close()
+  }
+
+  #find(name: string): OpenStore {
+    const found = this.#stores.get(name)
+    if (found !== undefined) return found
+    throw new StreamsError('STORE_MISSING', {
+      message: `there is no store "${name}" in this task`,
+      hint: 'Name the store where the step is added, and add it to the topology.',
+    })
+  }
+}

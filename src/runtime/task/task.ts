@@ -1,0 +1,310 @@
+import type { Clock } from '../../core/clock.ts'
+import { StreamsError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
+import { noHeaders, type Offset } from '../../core/record.ts'
+import { RecordMeta } from '../../core/record-meta.ts'
+import { parseTaskId, type TaskId } from '../../core/task-id.ts'
+import type { TopicPartition } from '../../core/topic-partition.ts'
+import type { CommittedOffset } from '../../kafka/port.ts'
+import type { StateBackend } from '../../state/backend.ts'
+import type { StoreSpec } from '../../state/store-spec.ts'
+import {
+  topicName,
+  type FailurePolicy,
+  type ProcessorNode,
+  type SourceNode,
+  type SubTopology,
+} from '../../topology/graph.ts'
+import type { Emit, OperatorContext } from '../../topology/processor.ts'
+import type { Topology } from '../../topology/topology.ts'
+import { reactionTo } from '../reaction.ts'
+import { streamTimeFrom, streamTimeMetadata } from './commit-metadata.ts'
+import { compileGraph, failureAt, nodeOfFailure, type CompiledGraph } from './compile-graph.ts'
+import { sendDeadLetter } from './dead-letter.ts'
+import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
+import { Punctuations } from './punctuations.ts'
+import type { RecordCollector } from './record-collector.ts'
+import { TaskStores } from './task-stores.ts'
+
+export interface TaskOptions {
+  readonly id: TaskId
+  readonly topology: Topology
+  readonly applicationId: string
+  /** The input partitions, by their names in Kafka. */
+  readonly sources: readonly TopicPartition[]
+  readonly supply: RecordSupply
+  readonly collector: RecordCollector
+  readonly backend: (kind: StoreSpec['backend']) => StateBackend
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly counters: ThreadCounters
+  readonly cacheMaxBytes: number
+  readonly readCacheMaxBytes: number
+  /** A step asked for a commit soon. */
+  readonly onCommitRequest: () => void
+}
+
+/** Where an input partition resumes. */
+export interface StartPosition extends TopicPartition {
+  readonly offset: Offset
+  /** What was committed with the offset. */
+  readonly metadata: string
+}
+
+interface Input {
+  readonly queue: PartitionQueue
+  readonly emit: Emit
+  committed: Offset
+}
+
+/**
+ * A sub-topology at work on one partition: pulls input, runs it through the graph, keeps its stores.
+ * It does no I/O but through the collector and its local storage, and never waits.
+ */
+export class Task {
+  readonly id: TaskId
+  readonly stores: TaskStores
+  readonly #options: TaskOptions
+  readonly #subTopology: SubTopology
+  readonly #meta = new RecordMeta()
+  readonly #punctuations = new Punctuations()
+  #graph: CompiledGraph | undefined
+  #inputs: readonly Input[] = []
+  #streamTimeMs = -1
+  #dirty = false
+
+  constructor(options: TaskOptions) {
+    this.id = options.id
+    this.#options = options
+    const { subTopology, partition } = parseTaskId(options.id)
+    this.#subTopology = options.topology.subTopologies[subTopology] as SubTopology
+    this.stores = new TaskStores({
+      ...options,
+      partition,
+      meta: this.#meta,
+      specs: this.#subTopology.stores.map((name) => options.topology.stores.get(name) as StoreSpec),
+    })
+  }
+
+  get partition(): number {
+    return parseTaskId(this.id).partition
+  }
+
+  get streamTimeMs(): number {
+    return this.#streamTimeMs
+  }
+
+  /** Whether something happened since the last commit. */
+  get needsCommit(): boolean {
+    return this.#dirty
+  }
+
+  /** The stores are restored: builds the graph and resumes at these positions. */
+  start(positions: readonly StartPosition[]): void {
+    for (const { metadata } of positions) {
+      this.#streamTimeMs = Math.max(this.#streamTimeMs, streamTimeFrom(metadata))
+    }
+    this.#graph = compileGraph(this.#subTopology, {
+      applicationId: this.#options.applicationId,
+      meta: this.#meta,
+      collector: this.#options.collector,
+      contextOf: (node) => this.#contextOf(node),
+    })
+    this.#inputs = positions.map((position) => this.#inputAt(position))
+  }
+
+  #inputAt({ topic, partition, offset }: StartPosition): Input {
+    const source = this.#sourceOf(topic)
+    const { supply } = this.#options
+    return {
+      queue: new PartitionQueue(topic, partition, source, offset, supply, this.#meta),
+      emit: this.#graph?.entries.get(source.name) as Emit,
+      committed: offset,
+    }
+  }
+
+  #sourceOf(topic: string): SourceNode {
+    const { applicationId } = this.#options
+    const source = this.#subTopology.sources.find(({ topics }) =>
+      topics instanceof RegExp
+        ? topics.test(topic)
+        : topics.some((each) => topicName(each, applicationId) === topic),
+    )
+    if (source !== undefined) return source
+    throw new StreamsError('INVALID_TOPOLOGY', {
+      message: `no source of task ${this.id} reads topic "${topic}"`,
+      hint: 'Every instance of an application must run the same topology.',
+    })
+  }
+
+  #contextOf(node: ProcessorNode): Omit<OperatorContext, 'emit' | 'emitTo'> {
+    const { clock, counters, logger, onCommitRequest } = this.#options
+    return {
+      nodeName: node.name,
+      taskId: this.id,
+      meta: this.#meta,
+      store: (name) => {
+        if (node.stores.includes(name)) return this.stores.store(name)
+        throw new StreamsError('STORE_MISSING', {
+          message: `step "${node.name}" has no store "${name}"`,
+          hint: 'Name the store in the options where the step is added.',
+        })
+      },
+      streamTimeMs: () => this.#streamTimeMs,
+      wallClockMs: clock.nowMs,
+      schedule: (intervalMs, type, callback) => {
+        const nowMs = type === 'wall-clock' ? clock.nowMs() : this.#streamTimeMs
+        return this.#punctuations.schedule(intervalMs, type, nowMs, (timestampMs) =>
+          this.#punctuate(node.name, callback, timestampMs),
+        )
+      },
+      requestCommit: onCommitRequest,
+      recordDropped: (reason) => {
+        counters.dropped += 1
+        logger.debug({ node: node.name, task: this.id, reason }, 'record dropped')
+      },
+    }
+  }
+
+  /** Processes what has arrived, at most so many records; returns how many it was. */
+  process(recordsMax: number): number {
+    let processed = 0
+    while (processed < recordsMax) {
+      const input = this.#next()
+      if (input === undefined) break
+      this.#processHead(input)
+      processed += 1
+    }
+    this.#options.counters.processed += processed
+    return processed
+  }
+
+  /** The input with the smallest timestamp; none while one is empty that should not be. */
+  #next(): Input | undefined {
+    const inputs = this.#inputs
+    if (inputs.length === 1) {
+      const only = inputs[0] as Input
+      return only.queue.fill() ? only : undefined
+    }
+    let next: Input | undefined
+    for (const input of inputs) {
+      if (!input.queue.fill()) {
+        if (input.queue.isLagging()) return undefined
+      } else if (next === undefined || input.queue.headTimestampMs < next.queue.headTimestampMs) {
+        next = input
+      }
+    }
+    return next
+  }
+
+  #processHead({ queue, emit }: Input): void {
+    this.#dirty = true
+    const { run } = queue
+    this.#meta.from(queue.topic, queue.partition, run.offset)
+    if (queue.headError !== undefined) {
+      const { source } = queue
+      const policy = source.onBadRecord ?? this.#options.topology.onFailure
+      this.#fail(queue, failureAt(source.name, queue.headError), policy)
+    } else {
+      const timestampMs = queue.headTimestampMs
+      if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
+      try {
+        emit(queue.headKey, queue.headValue, timestampMs, run.headers)
+      } catch (error) {
+        this.#fail(queue, error, this.#options.topology.onFailure)
+      }
+    }
+    queue.pass()
+    this.#punctuations.fire('stream-time', this.#streamTimeMs)
+  }
+
+  #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {
+    const { counters, logger, topology, collector, clock, applicationId } = this.#options
+    if (reactionTo(error) !== 'record') throw error
+    const node = nodeOfFailure(error) ?? queue.source.name
+    const source = queue.rawHead()
+    const where = { task: this.id, node, topic: source.topic, partition: source.partition }
+    switch (policy) {
+      case 'stop':
+        throw error
+      case 'skip':
+        counters.skipped += 1
+        logger.warn({ ...where, offset: source.offset, err: error }, 'record skipped')
+        return
+      case 'dead-letter': {
+        if (topology.deadLetters === undefined) throw error
+        const origin = {
+          applicationId,
+          taskId: this.id,
+          node,
+          attempts: 1,
+          failedAtMs: clock.nowMs(),
+        }
+        sendDeadLetter(collector, topology.deadLetters.name, source, error, origin)
+        counters.deadLetters += 1
+        logger.debug({ ...where, offset: source.offset, err: error }, 'record dead-lettered')
+      }
+    }
+  }
+
+  #punctuate(node: string, callback: (timestampMs: number) => void, timestampMs: number): void {
+    this.#dirty = true
+    this.#meta.from('', -1, -1)
+    this.#meta.at(null, timestampMs, noHeaders)
+    try {
+      callback(timestampMs)
+    } catch (error) {
+      // No record is at fault, so none can be set aside: a person has to look.
+      throw failureAt(node, error)
+    }
+  }
+
+  /** Fires wall-clock punctuations that are due. */
+  punctuate(nowMs: number): boolean {
+    return this.#punctuations.fire('wall-clock', nowMs)
+  }
+
+  nextPunctuationMs(): number | undefined {
+    return this.#punctuations.nextDueMs('wall-clock')
+  }
+
+  /** Pushes cached updates downstream and to the changelogs: they belong to this commit. */
+  prepareCommit(): void {
+    this.stores.flush()
+  }
+
+  /** Positions that moved since the last commit; all of them once, so that a reset is remembered. */
+  offsetsToCommit(): readonly CommittedOffset[] {
+    const metadata = streamTimeMetadata(this.#streamTimeMs)
+    return this.#inputs
+      .filter(({ queue, committed }) => queue.position !== committed)
+      .map(({ queue: { topic, partition, position } }) => ({
+        topic,
+        partition,
+        offset: position,
+        metadata,
+      }))
+  }
+
+  /** The commit is in Kafka. */
+  committed(): void {
+    for (const input of this.#inputs) input.committed = input.queue.position
+    this.#dirty = false
+  }
+
+  /** Input positions, for lag and for purging repartition topics. */
+  positions(): readonly (TopicPartition & { readonly offset: Offset })[] {
+    return this.#inputs.map(({ queue: { topic, partition, position } }) => ({
+      topic,
+      partition,
+      offset: position,
+    }))
+  }
+
+  /** Drops what is in memory. Call `checkpoint` before it for a clean close. */
+  close(): void {
+    this.#graph?.close()
+    this.stores.close()
+  }
+}

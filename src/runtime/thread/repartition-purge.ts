@@ -1,0 +1,62 @@
+import type { Clock } from '../../core/clock.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { KafkaPort } from '../../kafka/port.ts'
+import { topicName } from '../../topology/graph.ts'
+import type { Topology } from '../../topology/topology.ts'
+import type { Task } from '../task/task.ts'
+
+/** As Kafka Streams' `repartition.purge.interval.ms`. */
+const PURGE_INTERVAL_MS = 30_000
+
+/**
+ * Deletes what has been read from repartition topics, which keep everything otherwise. Only what is
+ * committed; in the background, and a failure is tried again with the next commit.
+ */
+export class RepartitionPurge {
+  readonly #port: KafkaPort
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #topics: ReadonlySet<string>
+  #purgedAtMs: number
+  #underWay = false
+
+  constructor(options: {
+    readonly port: KafkaPort
+    readonly clock: Clock
+    readonly logger: Logger
+    readonly topology: Topology
+    readonly applicationId: string
+  }) {
+    this.#port = options.port
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#topics = new Set(
+      [...options.topology.repartitions.keys()].map((name) =>
+        topicName({ name, internal: true }, options.applicationId),
+      ),
+    )
+    this.#purgedAtMs = options.clock.nowMs()
+  }
+
+  afterCommit(tasks: readonly Task[]): void {
+    const nowMs = this.#clock.nowMs()
+    if (this.#topics.size === 0 || this.#underWay) return
+    if (nowMs < this.#purgedAtMs + PURGE_INTERVAL_MS) return
+    const partitions = tasks
+      .flatMap((task) => task.positions())
+      .filter(({ topic, offset }) => this.#topics.has(topic) && offset > 0)
+      .map(({ topic, partition, offset }) => ({ topic, partition, before: offset }))
+    this.#purgedAtMs = nowMs
+    if (partitions.length === 0) return
+    this.#underWay = true
+    this.#port
+      .deleteRecords(partitions)
+      .catch((error: unknown) => {
+        this.#logger.debug({ error: messageOf(error) }, 'repartition topics not purged')
+      })
+      .finally(() => {
+        this.#underWay = false
+      })
+  }
+}

@@ -1,0 +1,68 @@
+import type { Clock } from '../../core/clock.ts'
+import { StreamsError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
+import { fetchCommittedOffsets, listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import type { KafkaPort } from '../../kafka/port.ts'
+import type { OffsetReset } from '../../topology/graph.ts'
+import type { StartPosition } from '../task/task.ts'
+
+/** An open transaction over the offsets is waited for at least as long as it may live. */
+const STABLE_OFFSETS_TIMEOUT_MS = 120_000
+const LOOKUP = { timeoutMs: 60_000 }
+
+export interface Positions {
+  readonly port: KafkaPort
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly applicationId: string
+  readonly resetOf: (topic: string) => OffsetReset
+}
+
+/** Where the partitions resume: what the group committed, else what the topology's reset says. */
+export async function startPositions(
+  positions: Positions,
+  partitions: readonly TopicPartition[],
+): Promise<readonly StartPosition[]> {
+  const { port, clock, applicationId } = positions
+  const committed = await fetchCommittedOffsets(port, clock, applicationId, partitions, {
+    timeoutMs: STABLE_OFFSETS_TIMEOUT_MS,
+  })
+  return Promise.all(
+    committed.map(async ({ topic, partition, offset, metadata }) => ({
+      topic,
+      partition,
+      metadata,
+      offset: offset ?? (await resetPosition(positions, { topic, partition })),
+    })),
+  )
+}
+
+/** For a partition without a usable offset: nothing committed, or no longer in the topic. */
+export async function resetPosition(
+  { port, clock, resetOf, logger }: Positions,
+  partition: TopicPartition,
+): Promise<number> {
+  const reset = resetOf(partition.topic)
+  if (reset === 'none') {
+    throw new StreamsError('OFFSET_MISSING', {
+      message: `there is no committed offset to resume ${partition.topic}-${partition.partition} from`,
+      hint: "Give the source `reset: 'earliest'` or `'latest'`, or set offsets with `millrace replay`.",
+    })
+  }
+  const at = typeof reset === 'string' ? reset : clock.nowMs() - reset.byMs
+  const lookUp = async (where: 'latest' | typeof at): Promise<number | null> => {
+    const found = await listOffsetsRetrying(
+      port,
+      clock,
+      [partition],
+      where,
+      'read_committed',
+      LOOKUP,
+    )
+    return found.get(topicPartitionKey(partition.topic, partition.partition)) ?? null
+  }
+  const offset = (await lookUp(at)) ?? (await lookUp('latest')) ?? 0
+  logger.info({ ...partition, reset, offset }, 'no committed offset: starting by the reset policy')
+  return offset
+}

@@ -1,0 +1,32 @@
+import type { Compression } from '../../kafka/port.ts'
+
+export type Guarantee = 'exactly-once' | 'at-least-once'
+
+/** What one thread needs to know; plain data, so that it can be posted to a worker. */
+export interface ThreadConfig {
+  readonly applicationId: string
+  /** The same for every thread of a process and over its restarts: it names the local state. */
+  readonly processId: string
+  readonly threadIndex: number
+  readonly guarantee: Guarantee
+  readonly commitIntervalMs: number
+  /** How long the local stores may lag behind the commits, which are safe in Kafka. */
+  readonly checkpointIntervalMs: number
+  /** Bytes of state not yet in the local stores that force a commit and a checkpoint. */
+  readonly dirtyBytesMax: number
+  /** The record cache of each store of this thread's tasks; 0 emits every update. */
+  readonly cacheMaxBytes: number
+  readonly readCacheMaxBytes: number
+  /** Produced bytes not yet acknowledged at which processing waits. */
+  readonly sendBufferBytesMax: number
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly rebalanceTimeoutMs: number
+  readonly transactionTimeoutMs: number
+  /** Static membership (KIP-345); null: every start is a new member. */
+  readonly instanceId: string | null
+  readonly compression: Compression
+  /** For internal topics; -1: the cluster's default. */
+  readonly replicationFactor: number
+  readonly lingerMs: number
+}
