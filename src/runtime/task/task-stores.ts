@@ -75,6 +75,17 @@ export class TaskStores {
     return this.#find(name).handle.store as unknown as KeyValueStore<K, V>
   }
 
+  /** A value by the key's bytes, as the store's serde writes it; for queries from outside. */
+  findBytes(
+    name: string,
+    key: Uint8Array,
+  ): { readonly value: Uint8Array; readonly timestampMs: number } | undefined {
+    const { spec } = this.#find(name)
+    const found = this.store<unknown, unknown>(name).getWithTimestamp(spec.key.deserialize(key))
+    if (found === undefined) return undefined
+    return { value: spec.value.serialize(found.value), timestampMs: found.timestampMs }
+  }
+
   restorations(): readonly Restoration[] {
     return [...this.#stores].flatMap(([store, { changelog, backend }]) =>
       changelog === undefined

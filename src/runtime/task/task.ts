@@ -33,6 +33,8 @@ export interface TaskOptions {
   readonly applicationId: string
   /** The input partitions, by their names in Kafka. */
   readonly sources: readonly TopicPartition[]
+  /** How many tasks its sub-topology has: what keys are spread over. */
+  readonly partitions: number
   readonly supply: RecordSupply
   readonly collector: RecordCollector
   readonly backend: (kind: StoreSpec['backend']) => StateBackend
@@ -89,6 +91,10 @@ export class Task {
 
   get partition(): number {
     return parseTaskId(this.id).partition
+  }
+
+  get partitions(): number {
+    return this.#options.partitions
   }
 
   get streamTimeMs(): number {

@@ -2,7 +2,6 @@ import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { TaskId } from '../../core/task-id.ts'
-import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -148,21 +147,17 @@ export class Rebalancer {
   }
 
   async #open(added: readonly TaskId[]): Promise<void> {
-    const sources = await this.#sources()
+    const { tasks } = await readPartitionPlan(this.#options)
     for (const id of added) {
-      const partitions = sources.get(id)
-      if (partitions === undefined) {
+      const plan = tasks.find((task) => task.id === id)
+      if (plan === undefined) {
         throw new StreamsError('INVALID_TOPOLOGY', {
           message: `task ${id} was assigned but this topology has no such task`,
           hint: 'Every instance of an application must run the same topology.',
         })
       }
-      this.#options.tasks.open(id, partitions)
+      const partitions = tasks.filter((task) => task.subTopology === plan.subTopology).length
+      this.#options.tasks.open({ id, sources: plan.sources, partitions })
     }
-  }
-
-  async #sources(): Promise<ReadonlyMap<TaskId, readonly TopicPartition[]>> {
-    const plan = await readPartitionPlan(this.#options)
-    return new Map(plan.tasks.map(({ id, sources }) => [id, sources]))
   }
 }

@@ -112,12 +112,11 @@ export class StreamThread {
       logger,
       onEvent,
       startPositions: (sources) => startPositions(positions, sources),
-      createTask: (id, sources, backend) =>
+      createTask: (plan, backend) =>
         new Task({
           ...config,
-          id,
+          ...plan,
           topology,
-          sources,
           supply,
           backend,
           clock,

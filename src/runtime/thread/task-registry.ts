@@ -12,9 +12,16 @@ import type { LocalStorage } from './local-storage.ts'
 
 type Backends = Map<StoreSpec['backend'], StateBackend>
 
-interface Slot {
+/** What a thread has to know to open a task. */
+export interface TaskPlan {
   readonly id: TaskId
   readonly sources: readonly TopicPartition[]
+  /** How many tasks its sub-topology has. */
+  readonly partitions: number
+}
+
+interface Slot {
+  readonly plan: TaskPlan
   readonly backends: Backends
   state: 'opening' | 'restoring' | 'running' | 'closed'
   task: Task | undefined
@@ -27,8 +34,7 @@ export interface TaskRegistryOptions {
   readonly storage: LocalStorage
   readonly logger: Logger
   readonly createTask: (
-    id: TaskId,
-    sources: readonly TopicPartition[],
+    plan: TaskPlan,
     backend: (kind: StoreSpec['backend']) => StateBackend,
   ) => Task
   readonly startPositions: (sources: readonly TopicPartition[]) => Promise<readonly StartPosition[]>
@@ -67,16 +73,15 @@ export class TaskRegistry {
     return this.#slots.get(id)?.state ?? 'closed'
   }
 
-  open(id: TaskId, sources: readonly TopicPartition[]): void {
+  open(plan: TaskPlan): void {
     const slot: Slot = {
-      id,
-      sources,
+      plan,
       backends: new Map(),
       state: 'opening',
       task: undefined,
       positions: [],
     }
-    this.#slots.set(id, slot)
+    this.#slots.set(plan.id, slot)
     this.#open(slot)
       .catch((error: unknown) => {
         if (slot.state !== 'closed') this.#failure ??= error
@@ -90,9 +95,9 @@ export class TaskRegistry {
    */
   async #open(slot: Slot): Promise<void> {
     const { startPositions, createTask, restorer } = this.#options
-    slot.positions = await startPositions(slot.sources)
+    slot.positions = await startPositions(slot.plan.sources)
     if (isClosed(slot)) return
-    slot.task = createTask(slot.id, slot.sources, (kind) => this.#backend(slot, kind))
+    slot.task = createTask(slot.plan, (kind) => this.#backend(slot, kind))
     await restorer.add(slot.task)
     if (isClosed(slot)) restorer.remove(slot.task)
     else slot.state = 'restoring'
@@ -101,7 +106,7 @@ export class TaskRegistry {
   #backend(slot: Slot, kind: StoreSpec['backend']): StateBackend {
     const open = slot.backends.get(kind)
     if (open !== undefined) return open
-    const backend = kind === 'lmdb' ? this.#openPersistent(slot.id) : memoryBackend()
+    const backend = kind === 'lmdb' ? this.#openPersistent(slot.plan.id) : memoryBackend()
     slot.backends.set(kind, backend)
     return backend
   }
@@ -139,7 +144,7 @@ export class TaskRegistry {
       }
       slot.state = 'running'
       this.#running = [...this.#running, slot.task]
-      logger.info({ task: slot.id }, 'task running')
+      logger.info({ task: slot.plan.id }, 'task running')
     }
     return more
   }
@@ -151,7 +156,7 @@ export class TaskRegistry {
       if (slot === undefined) continue
       this.#slots.delete(id)
       slot.state = 'closed'
-      for (const { topic, partition } of slot.sources) {
+      for (const { topic, partition } of slot.plan.sources) {
         this.#options.fetcher.unassign(topic, partition)
       }
       if (slot.task !== undefined) {

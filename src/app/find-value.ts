@@ -1,0 +1,17 @@
+import { partitionForKey } from '../kafka/wire/murmur2.ts'
+import type { StreamThread } from '../runtime/thread/stream-thread.ts'
+import type { FoundValue } from './thread-messages.ts'
+
+/** A store's value for a key (bytes) if a running task of this thread owns the key. */
+export function findValue(
+  thread: StreamThread,
+  store: string,
+  key: Uint8Array,
+): { readonly owned: boolean; readonly found: FoundValue | undefined } {
+  for (const task of thread.tasks) {
+    if (!task.stores.names.includes(store)) continue
+    if (partitionForKey(key, task.partitions) !== task.partition) continue
+    return { owned: true, found: task.stores.findBytes(store, key) }
+  }
+  return { owned: false, found: undefined }
+}

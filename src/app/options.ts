@@ -1,0 +1,90 @@
+import { durationMs, type Duration } from '../core/duration.ts'
+import { StreamsError } from '../core/errors.ts'
+import type { Compression } from '../kafka/port.ts'
+import type { Guarantee, ThreadConfig } from '../runtime/thread/thread-config.ts'
+
+/** How an application runs; what it does is in its topology. */
+export interface RunOptions {
+  /** Consumer group, and prefix of internal topics and transactional ids; default: the topology's name. */
+  readonly applicationId?: string
+  /** Stream threads, each a worker; default 1. */
+  readonly threads?: number
+  /** Default `exactly-once`. */
+  readonly guarantee?: Guarantee
+  /** Where local stores are kept; default `.millrace`. */
+  readonly stateDir?: string
+  /** Default `100ms` with exactly-once, `30s` with at-least-once, as in Kafka Streams. */
+  readonly commitInterval?: Duration
+  /** How far local stores may lag behind commits; default `10s`. */
+  readonly checkpointInterval?: Duration
+  /**
+   * Bytes of the record cache over all threads, which coalesces updates of a key between commits;
+   * default 10 MiB, `0` emits every update.
+   */
+  readonly cacheMaxBytes?: number
+  /** How long Kafka waits for a silent member; default `10s`. */
+  readonly sessionTimeout?: Duration
+  /** How long Kafka keeps a silent transaction open; default `10s`. */
+  readonly transactionTimeout?: Duration
+  /** Static membership (KIP-345): a restart within the session timeout moves no task. */
+  readonly instanceId?: string
+  /** Of produced batches; default `none`. */
+  readonly compression?: Compression
+  /** Of internal topics; default: the cluster's. */
+  readonly replicationFactor?: number
+  /** How long a produced record waits for company; default `5ms`. */
+  readonly linger?: Duration
+}
+
+const MIB = 1024 * 1024
+const THREADS_MAX = 256
+
+/** The configuration of each thread, checked. */
+export function threadConfigs(
+  options: RunOptions,
+  topologyName: string,
+  processId: string,
+): readonly ThreadConfig[] {
+  const { threads = 1, guarantee = 'exactly-once', instanceId } = options
+  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
+    throw invalid(`${threads} threads`, `Choose a whole number from 1 to ${THREADS_MAX}.`)
+  }
+  const cacheMaxBytes = options.cacheMaxBytes ?? 10 * MIB
+  if (!(cacheMaxBytes >= 0)) {
+    throw invalid(`a cache of ${cacheMaxBytes} bytes`, 'Choose 0 or more bytes.')
+  }
+  const sessionTimeoutMs = durationMs(options.sessionTimeout ?? '10s')
+  const commitIntervalMs = durationMs(
+    options.commitInterval ?? (guarantee === 'exactly-once' ? '100ms' : '30s'),
+  )
+  const transactionTimeoutMs = durationMs(options.transactionTimeout ?? '10s')
+  if (guarantee === 'exactly-once' && commitIntervalMs * 2 > transactionTimeoutMs) {
+    throw invalid(
+      `a commit interval of ${commitIntervalMs} ms with a transaction timeout of ${transactionTimeoutMs} ms`,
+      'Choose a transaction timeout of at least twice the commit interval.',
+    )
+  }
+  return Array.from({ length: threads }, (_, threadIndex) => ({
+    applicationId: options.applicationId ?? topologyName,
+    processId,
+    threadIndex,
+    guarantee,
+    commitIntervalMs,
+    checkpointIntervalMs: durationMs(options.checkpointInterval ?? '10s'),
+    dirtyBytesMax: (128 * MIB) / threads,
+    cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
+    readCacheMaxBytes: (64 * MIB) / threads,
+    sendBufferBytesMax: 32 * MIB,
+    sessionTimeoutMs,
+    heartbeatIntervalMs: Math.max(50, Math.floor(sessionTimeoutMs / 4)),
+    rebalanceTimeoutMs: 60_000,
+    transactionTimeoutMs,
+    instanceId: instanceId === undefined ? null : `${instanceId}-${threadIndex}`,
+    compression: options.compression ?? 'none',
+    replicationFactor: options.replicationFactor ?? -1,
+    lingerMs: durationMs(options.linger ?? '5ms'),
+  }))
+}
+
+const invalid = (what: string, hint: string): StreamsError =>
+  new StreamsError('INVALID_CONFIG', { message: `${what} cannot be run`, hint })

@@ -1,0 +1,108 @@
+import { Worker } from 'node:worker_threads'
+import { assertNever, StreamsError } from '../core/errors.ts'
+import { moduleUrl } from '../core/module-url.ts'
+import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
+import type { ThreadState } from '../runtime/thread/thread-state.ts'
+import { errorFrom } from './error-data.ts'
+import type { FoundValue, FromThread, ThreadStart, ToThread } from './thread-messages.ts'
+
+type Answer = Extract<FromThread, { requestId: number }>
+type Request =
+  | { readonly type: 'snapshot' }
+  | { readonly type: 'get'; readonly store: string; readonly key: Uint8Array }
+
+/** The application's end of one stream thread: a worker and the messages with it. */
+export class StreamWorker {
+  readonly #worker: Worker
+  readonly #pending = new Map<number, (answer: Answer | undefined) => void>()
+  readonly #onStateChange: () => void
+  #requestId = 0
+  #state: ThreadState = 'created'
+  #failure: StreamsError | undefined
+  /** Resolves when the worker has ended, rejects with what made it fail. */
+  readonly finished: Promise<void>
+
+  constructor(start: ThreadStart, onStateChange: () => void) {
+    this.#onStateChange = onStateChange
+    this.#worker = new Worker(moduleUrl('./thread-main', import.meta.url), {
+      workerData: start,
+      name: `millrace-${start.config.threadIndex}`,
+    })
+    this.#worker.on('message', (message: FromThread) => this.#receive(message))
+    this.finished = new Promise((resolve, reject) => {
+      this.#worker.on('error', (error) => {
+        this.#failure ??= new StreamsError('THREAD_FAILED', {
+          message: `a stream thread died: ${error.message}`,
+          hint: 'This is not an error Millrace expects: run with --verbose and report the trace.',
+          cause: error,
+        })
+      })
+      this.#worker.on('exit', () => {
+        for (const resolvePending of this.#pending.values()) resolvePending(undefined)
+        this.#pending.clear()
+        if (this.#failure === undefined) {
+          resolve()
+        } else {
+          this.#state = 'failed'
+          this.#onStateChange()
+          reject(this.#failure)
+        }
+      })
+    })
+  }
+
+  get state(): ThreadState {
+    return this.#state
+  }
+
+  stop(): void {
+    this.#post({ type: 'stop' })
+  }
+
+  async snapshot(): Promise<ThreadSnapshot | undefined> {
+    const answer = await this.#ask({ type: 'snapshot' })
+    return answer?.type === 'snapshot' ? answer.snapshot : undefined
+  }
+
+  /** Undefined when no task of this thread owns the key. */
+  async get(
+    store: string,
+    key: Uint8Array,
+  ): Promise<{ readonly found: FoundValue | undefined } | undefined> {
+    const answer = await this.#ask({ type: 'get', store, key })
+    return answer?.type === 'value' && answer.owned ? { found: answer.found } : undefined
+  }
+
+  #ask(request: Request): Promise<Answer | undefined> {
+    if (this.#state === 'stopped' || this.#state === 'failed') return Promise.resolve(undefined)
+    this.#requestId += 1
+    const requestId = this.#requestId
+    return new Promise((resolve) => {
+      this.#pending.set(requestId, resolve)
+      this.#post({ ...request, requestId })
+    })
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.type) {
+      case 'state':
+        this.#state = message.state
+        this.#onStateChange()
+        return
+      case 'failed':
+        this.#failure = errorFrom(message.error)
+        return
+      case 'snapshot':
+      case 'value':
+        this.#pending.get(message.requestId)?.(message)
+        this.#pending.delete(message.requestId)
+        return
+      default:
+        assertNever(message)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
+import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
+import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
+import type { ThreadState } from '../runtime/thread/thread-state.ts'
+import type { ErrorData } from './error-data.ts'
+import type { LogOptions } from './pino-logger.ts'
+
+/** Everything a thread is started with; plain data, handed over as `workerData`. */
+export interface ThreadStart {
+  readonly topologyUrl: string
+  /** Of the topology as the application built it; the thread's own must be equal. */
+  readonly fingerprint: string
+  readonly config: ThreadConfig
+  readonly connection: KafkaConnection
+  /** The state directory of the process. */
+  readonly statePath: string
+  readonly log: LogOptions
+}
+
+export type ToThread =
+  | { readonly type: 'stop' }
+  | { readonly type: 'snapshot'; readonly requestId: number }
+  | {
+      readonly type: 'get'
+      readonly requestId: number
+      readonly store: string
+      readonly key: Uint8Array
+    }
+
+/** A value as a store holds it. */
+export interface FoundValue {
+  readonly value: Uint8Array
+  readonly timestampMs: number
+}
+
+export type FromThread =
+  | { readonly type: 'state'; readonly state: ThreadState }
+  | { readonly type: 'failed'; readonly error: ErrorData }
+  | { readonly type: 'snapshot'; readonly requestId: number; readonly snapshot: ThreadSnapshot }
+  | {
+      readonly type: 'value'
+      readonly requestId: number
+      /** Whether a running task of this thread owns the key. */
+      readonly owned: boolean
+      readonly found: FoundValue | undefined
+    }

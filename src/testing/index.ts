@@ -1,0 +1,9 @@
+export {
+  TopologyTestDriver,
+  type SendOptions,
+  type TestDriverOptions,
+  type TestInput,
+  type TestOutput,
+  type TestRecord,
+} from './topology-test-driver.ts'
+export type { DeadLetter } from './dead-letters.ts'
