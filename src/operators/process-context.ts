@@ -1,0 +1,158 @@
+import { durationMs, type Duration } from '../core/duration.ts'
+import { StreamsError } from '../core/errors.ts'
+import { noHeaders, type Headers } from '../core/record.ts'
+import type { KeyValueStore } from '../state/store.ts'
+import type { FixedKeyForwardedRecord } from '../topology/fixed-key-processor.ts'
+import type {
+  Cancellable,
+  Emit,
+  ForwardedRecord,
+  OperatorContext,
+  ProcessorContext,
+  PunctuationType,
+  SideOutput,
+} from '../topology/processor.ts'
+
+/** What a process step declared. Outputs are read when a task starts: a side output may come later. */
+export interface ProcessDeclaration {
+  readonly stores: readonly string[]
+  readonly outputs: readonly string[]
+}
+
+/** What is being looked at: a record, or a punctuation, which has no key. */
+interface Occasion {
+  readonly key: unknown
+  readonly timestampMs: number
+  readonly headers: Headers
+}
+
+/** What both kinds of processor are given. Its functions may be taken out of it. */
+export abstract class NodeContext {
+  protected readonly task: OperatorContext
+  readonly #declaration: ProcessDeclaration
+  readonly #stores = new Map<string, unknown>()
+  readonly #outputs = new Map<string, Emit>()
+  #occasion: Occasion | undefined
+
+  constructor(task: OperatorContext, declaration: ProcessDeclaration) {
+    this.task = task
+    this.#declaration = declaration
+  }
+
+  get taskId(): string {
+    return this.task.taskId
+  }
+
+  get streamTimeMs(): number {
+    return this.task.streamTimeMs()
+  }
+
+  get wallClockMs(): number {
+    return this.task.wallClockMs()
+  }
+
+  get record(): ProcessorContext<never, never>['record'] {
+    const { topic, partition, offset } = this.task.meta
+    return topic === '' ? undefined : { topic, partition, offset }
+  }
+
+  readonly commit = (): void => this.task.requestCommit()
+
+  readonly store = <K, V>(name: string): KeyValueStore<K, V> => {
+    let store = this.#stores.get(name)
+    if (store === undefined) {
+      if (!this.#declaration.stores.includes(name)) {
+        throw new StreamsError('STORE_MISSING', {
+          message: `node "${this.task.nodeName}" did not declare store "${name}"`,
+          hint: `Declare it with the step: process(…, { name, stores: ['${name}'] }).`,
+        })
+      }
+      store = this.task.store<K, V>(name)
+      this.#stores.set(name, store)
+    }
+    return store as KeyValueStore<K, V>
+  }
+
+  readonly sideOutput = <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>): void => {
+    const { timestampMs, headers } = this.occasion()
+    if (!this.#declaration.outputs.includes(tag.name)) {
+      this.task.recordDropped(`nobody reads side output "${tag.name}"`)
+      return
+    }
+    let emit = this.#outputs.get(tag.name)
+    if (emit === undefined) {
+      emit = this.task.emitTo(tag.name)
+      this.#outputs.set(tag.name, emit)
+    }
+    emit(record.key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+  }
+
+  readonly schedule = (
+    interval: Duration,
+    type: PunctuationType,
+    callback: (timestampMs: number) => void,
+  ): Cancellable => {
+    const intervalMs = durationMs(interval)
+    if (intervalMs < 1) {
+      throw new StreamsError('INVALID_CONFIG', {
+        message: `node "${this.task.nodeName}" schedules a punctuation every ${interval}`,
+        hint: "Use an interval of at least '1ms'.",
+      })
+    }
+    return this.task.schedule(intervalMs, type, (timestampMs) => {
+      const outer = this.enter({ key: undefined, timestampMs, headers: noHeaders })
+      try {
+        callback(timestampMs)
+      } finally {
+        this.leave(outer)
+      }
+    })
+  }
+
+  /** Returns what was being looked at before. */
+  enter(occasion: Occasion): Occasion | undefined {
+    const outer = this.#occasion
+    this.#occasion = occasion
+    return outer
+  }
+
+  leave(outer: Occasion | undefined): void {
+    this.#occasion = outer
+  }
+
+  protected occasion(): Occasion {
+    if (this.#occasion === undefined) {
+      throw new StreamsError('PROCESSING_FAILED', {
+        message: `node "${this.task.nodeName}" forwards a record outside process and punctuations`,
+        hint: 'Forward while process or a scheduled callback runs, not from init or after an await.',
+      })
+    }
+    return this.#occasion
+  }
+}
+
+export class FreeKeyContext extends NodeContext {
+  readonly forward = (record: ForwardedRecord<unknown, unknown>): void => {
+    const { timestampMs, headers } = this.occasion()
+    this.task.emit(
+      record.key,
+      record.value,
+      record.timestampMs ?? timestampMs,
+      record.headers ?? headers,
+    )
+  }
+}
+
+export class FixedKeyContext extends NodeContext {
+  readonly forward = (record: FixedKeyForwardedRecord<unknown, unknown>): void => {
+    const { key: current, timestampMs, headers } = this.occasion()
+    const key = current === undefined ? record.key : current
+    if (key === undefined || (record.key !== undefined && record.key !== key)) {
+      throw new StreamsError('PROCESSING_FAILED', {
+        message: `node "${this.task.nodeName}" forwards ${key === undefined ? 'no key' : 'another key'} from processValues`,
+        hint: 'Leave the key out of what you forward, or use process to change it.',
+      })
+    }
+    this.task.emit(key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+  }
+}

@@ -1,0 +1,45 @@
+import type { Headers } from '../core/record.ts'
+import type { KeyValueStore } from '../state/store.ts'
+import type { Change, Emit, OperatorContext } from '../topology/processor.ts'
+
+type Update<K, V> = (
+  key: K,
+  newValue: V | null,
+  oldValue: V | null,
+  timestampMs: number,
+  headers: Headers,
+) => void
+
+/** A table's rows, and how an update goes on to the steps that follow. */
+export interface TableStore<K, V> {
+  readonly rows: KeyValueStore<K, V>
+  /** Puts the row and announces it. */
+  readonly update: Update<K, V>
+  /** For a row that was put: forwards it at once, unless it will be when it leaves the cache. */
+  readonly announce: Update<K, V>
+}
+
+/**
+ * An update is forwarded at once, or, where the store is cached, when it leaves the cache: then
+ * coalesced with the others of its key (KIP-63).
+ */
+export function tableStore<K, V>(
+  context: OperatorContext,
+  name: string,
+  emit: Emit,
+): TableStore<K, V> {
+  const rows = context.store<K, V>(name)
+  const forward: Update<K, V> = (key, newValue, oldValue, timestampMs, headers) => {
+    const change: Change = { newValue, oldValue }
+    emit(key, change, timestampMs, headers)
+  }
+  const announce = rows.onFlush(forward) ? () => {} : forward
+  return {
+    rows,
+    announce,
+    update: (key, newValue, oldValue, timestampMs, headers) => {
+      rows.put(key, newValue, timestampMs)
+      announce(key, newValue, oldValue, timestampMs, headers)
+    },
+  }
+}

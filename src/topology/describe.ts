@@ -1,0 +1,188 @@
+import type { Serde } from '../serde/serde.ts'
+import type { FailurePolicy, GraphNode, NodeInput, OffsetReset, SourceNode } from './graph.ts'
+import { topicLabel } from './topic-label.ts'
+import type { Topology } from './topology.ts'
+
+/** A topology as data; internal topics are named without the application id. */
+export interface TopologyDescription {
+  readonly name: string
+  readonly deadLetters: string | null
+  readonly onFailure: FailurePolicy
+  readonly subTopologies: readonly SubTopologyDescription[]
+  readonly stores: readonly StoreDescription[]
+  readonly repartitions: readonly { readonly name: string; readonly partitions: number | null }[]
+}
+
+export interface SubTopologyDescription {
+  readonly id: number
+  readonly nodes: readonly NodeDescription[]
+  readonly stores: readonly string[]
+  /** Topics that must have as many partitions as each other. */
+  readonly copartitioned: readonly (readonly string[])[]
+}
+
+export type NodeDescription =
+  | {
+      readonly kind: 'source'
+      readonly name: string
+      readonly topics: readonly string[] | { readonly pattern: string }
+      readonly key: string
+      readonly value: string
+      readonly reset: OffsetReset
+      readonly timestamp: 'record' | 'extractor'
+      readonly onBadRecord: FailurePolicy | null
+      readonly successors: readonly string[]
+    }
+  | {
+      readonly kind: 'processor'
+      readonly name: string
+      readonly operator: string
+      readonly stores: readonly string[]
+      readonly outputs: readonly string[]
+      readonly predecessors: readonly string[]
+      readonly successors: readonly string[]
+    }
+  | {
+      readonly kind: 'sink'
+      readonly name: string
+      /** Null where a function chooses it for each record. */
+      readonly topic: string | null
+      readonly key: string | null
+      readonly value: string | null
+      readonly partition: 'default' | 'custom'
+      readonly predecessors: readonly string[]
+    }
+
+export interface StoreDescription {
+  readonly name: string
+  readonly kind: string
+  readonly key: string
+  readonly value: string
+  readonly backend: string
+  readonly logged: boolean
+  readonly cached: boolean
+  readonly changelogConfigs: Readonly<Record<string, string>>
+}
+
+/** The topology as data, in an order that is always the same. */
+export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): TopologyDescription {
+  return {
+    name: topology.name,
+    deadLetters: topology.deadLetters?.name ?? null,
+    onFailure: topology.onFailure,
+    subTopologies: topology.subTopologies.map(({ id, nodes, stores, copartitioned }) => ({
+      id,
+      nodes: nodes.map((node) => describeNode(node, nodes)),
+      stores,
+      copartitioned: copartitioned.map((topics) => topics.map(topicLabel)),
+    })),
+    stores: [...topology.stores.values()].map((store) => ({
+      name: store.name,
+      kind: store.kind,
+      key: store.key.name,
+      value: store.value.name,
+      backend: store.backend,
+      logged: store.logged,
+      cached: store.cached,
+      changelogConfigs: Object.fromEntries(Object.entries(store.changelogConfigs).toSorted()),
+    })),
+    repartitions: [...topology.repartitions.values()].map(({ name, partitions }) => ({
+      name,
+      partitions: partitions ?? null,
+    })),
+  }
+}
+
+/** The topology as text, in the manner of Kafka Streams' `Topology#describe`. */
+export function describe(topology: Omit<Topology, 'fingerprint'>): string {
+  const { subTopologies } = describeAsJson(topology)
+  const lines = [`Topology: ${topology.name}`]
+  for (const { id, nodes, copartitioned } of subTopologies) {
+    lines.push(`  Sub-topology: ${id}`)
+    for (const node of nodes) lines.push(...nodeLines(node).map((line) => `    ${line}`))
+    for (const topics of copartitioned) lines.push(`    Co-partitioned: ${topics.join(', ')}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function nodeLines(node: NodeDescription): string[] {
+  switch (node.kind) {
+    case 'source': {
+      const topics = 'pattern' in node.topics ? node.topics.pattern : node.topics.join(', ')
+      return [`Source: ${node.name} (topics: [${topics}])`, arrow('-->', node.successors)]
+    }
+    case 'processor':
+      return [
+        `Processor: ${node.name} (stores: [${node.stores.join(', ')}])`,
+        arrow('-->', node.successors),
+        arrow('<--', node.predecessors),
+      ]
+    case 'sink':
+      return [
+        `Sink: ${node.name} (topic: ${node.topic ?? 'chosen for each record'})`,
+        arrow('<--', node.predecessors),
+      ]
+  }
+}
+
+const arrow = (sign: string, names: readonly string[]): string =>
+  `  ${sign} ${names.length === 0 ? 'none' : names.join(', ')}`
+
+function describeNode(node: GraphNode, nodes: readonly GraphNode[]): NodeDescription {
+  switch (node.kind) {
+    case 'source':
+      return { ...describeSource(node), successors: successorsOf(node, nodes) }
+    case 'processor':
+      return {
+        kind: 'processor',
+        name: node.name,
+        operator: node.operator,
+        stores: node.stores,
+        outputs: node.outputs,
+        predecessors: node.inputs.map(inputText),
+        successors: successorsOf(node, nodes),
+      }
+    case 'sink': {
+      const target = typeof node.target === 'function' ? null : node.target
+      return {
+        kind: 'sink',
+        name: node.name,
+        topic: target && topicLabel(target.topic),
+        key: target && serdeName(target.key),
+        value: target && serdeName(target.value),
+        partition: node.partition === undefined ? 'default' : 'custom',
+        predecessors: node.inputs.map(inputText),
+      }
+    }
+  }
+}
+
+const describeSource = (node: SourceNode) => ({
+  kind: node.kind,
+  name: node.name,
+  topics:
+    node.topics instanceof RegExp ? { pattern: String(node.topics) } : node.topics.map(topicLabel),
+  key: serdeName(node.key),
+  value: serdeName(node.value),
+  reset: node.reset,
+  timestamp: node.timestamp === undefined ? ('record' as const) : ('extractor' as const),
+  onBadRecord: node.onBadRecord ?? null,
+})
+
+const inputText = ({ node, output }: NodeInput): string =>
+  output === undefined ? node : `${node}:${output}`
+
+/** A follower of a named output is marked with it, since a branch is what a reader looks for. */
+const successorsOf = (node: GraphNode, nodes: readonly GraphNode[]): string[] =>
+  nodes.flatMap((follower) =>
+    follower.kind === 'source'
+      ? []
+      : follower.inputs
+          .filter((input) => input.node === node.name)
+          .map(({ output }) =>
+            output === undefined ? follower.name : `${follower.name} (${output})`,
+          ),
+  )
+
+/** A node asks for one direction only, but what it is given is nearly always a serde with a name. */
+const serdeName = (serde: object): string => (serde as Partial<Serde<unknown>>).name ?? 'unnamed'

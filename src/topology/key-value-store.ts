@@ -1,0 +1,49 @@
+import type { Serde } from '../serde/serde.ts'
+import type { KeyValueStoreSpec } from '../state/store-spec.ts'
+import { invalidTopology } from './invalid-topology.ts'
+import { checkKafkaName } from './names.ts'
+
+export interface KeyValueStoreOptions<K, V> {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** `lmdb`, the default, survives a restart and may be larger than memory. */
+  readonly backend?: 'lmdb' | 'memory'
+  /** False keeps the store out of Kafka: it is empty after a move. True by default. */
+  readonly logged?: boolean
+  /** Topic configuration of the changelog, beyond `cleanup.policy=compact`. */
+  readonly changelogConfigs?: Readonly<Record<string, string>>
+  /** Whether updates of a key are coalesced between commits where the application has a cache. True by default. */
+  readonly cached?: boolean
+}
+
+/** Where a step keeps its state: a name, or a store with settings of its own. */
+export type StoreOption<K, V> = string | KeyValueStoreSpec<K, V>
+
+/** A key-value store; its changelog will be `<application id>-<name>-changelog`. */
+export function keyValueStore<K, V>(
+  name: string,
+  options: KeyValueStoreOptions<K, V>,
+): KeyValueStoreSpec<K, V> {
+  checkKafkaName('a store', name)
+  return Object.freeze({
+    kind: 'key-value',
+    name,
+    key: options.key,
+    value: options.value,
+    backend: options.backend ?? 'lmdb',
+    logged: options.logged ?? true,
+    changelogConfigs: Object.freeze({ ...options.changelogConfigs }),
+    cached: options.cached ?? true,
+  })
+}
+
+/** The name alone; throws `INVALID_TOPOLOGY` where a step was given no store. */
+export function storeNameOf(step: string, store: StoreOption<never, never> | undefined): string {
+  if (store === undefined || store === null) {
+    throw invalidTopology(
+      `${step} has no store`,
+      "Name the place where it keeps its state: { store: 'orders-by-customer' }.",
+    )
+  }
+  return typeof store === 'string' ? store : store.name
+}
