@@ -6,4 +6,4 @@ export {
   type TestOutput,
   type TestRecord,
 } from './topology-test-driver.ts'
-export type { DeadLetter } from './dead-letters.ts'
+export type { DeadLetter } from '../core/dead-letter.ts'

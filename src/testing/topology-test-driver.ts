@@ -1,3 +1,4 @@
+import { deadLetterOf, type DeadLetter } from '../core/dead-letter.ts'
 import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
@@ -12,7 +13,6 @@ import { describeAsText } from '../topology/describe.ts'
 import { topicName, type SourceNode, type SubTopology } from '../topology/graph.ts'
 import type { Topic } from '../topology/topic.ts'
 import type { Topology } from '../topology/topology.ts'
-import { DeadLetters, type DeadLetter } from './dead-letters.ts'
 import { Pipe } from './pipe.ts'
 
 export interface TestDriverOptions {
@@ -65,14 +65,12 @@ export class TopologyTestDriver implements AsyncDisposable {
   readonly #pipes = new Map<string, Pipe>()
   readonly #drained = new Map<string, number>()
   readonly #tasks: readonly Task[]
-  readonly #deadLetters: DeadLetters
   readonly counters: Readonly<ThreadCounters> = newThreadCounters()
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
     this.#topology = topology
     this.#clock = new ManualClock(options.startMs ?? 0)
     this.#cacheMaxBytes = options.cacheMaxBytes ?? 0
-    this.#deadLetters = new DeadLetters(topology)
     this.#tasks = topology.subTopologies.map((each) => this.#createTask(each))
   }
 
@@ -197,7 +195,8 @@ export class TopologyTestDriver implements AsyncDisposable {
 
   /** What went to the dead-letter topic since the last call. */
   deadLetters(): readonly DeadLetter[] {
-    return this.#deadLetters.read((topic) => this.#drain(topic))
+    const topic = this.#topology.deadLetters?.name
+    return topic === undefined ? [] : this.#drain(topic).map(deadLetterOf)
   }
 
   /** Moves the wall clock and fires what is due; event time moves by records only. */

@@ -1,3 +1,4 @@
+import { deadLetterHeader } from '../../core/dead-letter.ts'
 import { isStreamsError, messageOf } from '../../core/errors.ts'
 import type { Header, Headers, RawRecord } from '../../core/record.ts'
 import type { RecordCollector } from './record-collector.ts'
@@ -16,7 +17,10 @@ export interface DeadLetterOrigin {
   readonly failedAtMs: number
 }
 
-const encode = (name: string, value: string | number): Header => [name, Buffer.from(String(value))]
+const header = (name: keyof typeof deadLetterHeader, value: string | number): Header => [
+  deadLetterHeader[name],
+  Buffer.from(String(value)),
+]
 
 /** Headers of KIP-1034, all text, then ours: what a person needs to find the cause. */
 export function deadLetterHeaders(
@@ -29,18 +33,18 @@ export function deadLetterHeaders(
   const stack = cause instanceof Error ? (cause.stack ?? '') : ''
   return [
     ...source.headers,
-    encode('__streams.errors.exception', name),
-    encode('__streams.errors.message', messageOf(cause).slice(0, MESSAGE_CHARACTERS_MAX)),
-    encode('__streams.errors.stacktrace', stack.slice(0, STACK_TRACE_CHARACTERS_MAX)),
-    encode('__streams.errors.topic', source.topic),
-    encode('__streams.errors.partition', source.partition),
-    encode('__streams.errors.offset', source.offset),
-    encode('millrace.errors.code', isStreamsError(error) ? error.code : 'PROCESSING_FAILED'),
-    encode('millrace.errors.node', origin.node),
-    encode('millrace.errors.task', origin.taskId),
-    encode('millrace.errors.application', origin.applicationId),
-    encode('millrace.errors.attempts', origin.attempts),
-    encode('millrace.errors.timestamp', origin.failedAtMs),
+    header('exception', name),
+    header('message', messageOf(cause).slice(0, MESSAGE_CHARACTERS_MAX)),
+    header('stackTrace', stack.slice(0, STACK_TRACE_CHARACTERS_MAX)),
+    header('topic', source.topic),
+    header('partition', source.partition),
+    header('offset', source.offset),
+    header('code', isStreamsError(error) ? error.code : 'PROCESSING_FAILED'),
+    header('node', origin.node),
+    header('task', origin.taskId),
+    header('application', origin.applicationId),
+    header('attempts', origin.attempts),
+    header('failedAt', origin.failedAtMs),
   ]
 }
 
