@@ -1,24 +1,17 @@
 import { systemClock } from '../core/clock.ts'
-import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
-import { kafkajsPort, type KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
-import { KafkaError } from '../kafka/port.ts'
+import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import { openStateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import { Application } from './application.ts'
+import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
 import { ApplicationLife } from './application-state.ts'
 import { loadTopology } from './load-topology.ts'
 import { threadConfigs, type RunOptions } from './options.ts'
 import type { LogOptions } from './pino-logger.ts'
 import { StreamWorker } from './stream-worker.ts'
 
-export interface StartOptions extends RunOptions {
-  /** `host:port` of one or more brokers to begin with. */
-  readonly brokers: readonly string[]
-  /** Default: the application id. */
-  readonly clientId?: string
-  readonly tls?: KafkaConnection['tls']
-  readonly sasl?: KafkaConnection['sasl']
+export interface StartOptions extends RunOptions, ConnectionOptions {
   /** Default: JSON lines of level `info` on standard output. */
   readonly log?: Partial<LogOptions>
 }
@@ -36,7 +29,8 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
   // Checked before anything is touched; the process id is filled in when the directory is ours.
   threadConfigs(options, topology.name, '')
   const connection = connectionOf(options, applicationId)
-  await checkBrokers(connection)
+  // One connection and away: a wrong address or password is said at once, in one line.
+  await (await connect(connection, applicationId, silentLogger, systemClock)).close()
   const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId)
   const life = new ApplicationLife()
   const workers: StreamWorker[] = []
@@ -59,41 +53,3 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
 
 const clientIdOf = (connection: KafkaConnection, config: ThreadConfig): string =>
   `${connection.clientId}-${config.threadIndex}`
-
-function connectionOf(options: StartOptions, applicationId: string): KafkaConnection {
-  const { brokers, clientId = applicationId, tls, sasl } = options
-  if (brokers.length === 0) {
-    throw new StreamsError('INVALID_CONFIG', {
-      message: 'no brokers are given',
-      hint: "Name at least one: `brokers: ['localhost:9092']`, --brokers or MILLRACE_BROKERS.",
-    })
-  }
-  return {
-    brokers,
-    clientId,
-    ...(tls === undefined ? {} : { tls }),
-    ...(sasl === undefined ? {} : { sasl }),
-  }
-}
-
-/** One connection and away: a wrong address or password is said at once and by one line. */
-async function checkBrokers(connection: KafkaConnection): Promise<void> {
-  const port = kafkajsPort(connection, { logger: silentLogger, clock: systemClock })
-  try {
-    await port.connect()
-  } catch (error) {
-    if (!(error instanceof KafkaError)) throw error
-    const unreachable = error.kind === 'network'
-    throw new StreamsError(unreachable ? 'BROKER_UNREACHABLE' : 'BROKER_REFUSED', {
-      message: unreachable
-        ? `no broker answers at ${connection.brokers.join(', ')}`
-        : `the brokers refuse the connection: ${error.message}`,
-      hint: unreachable
-        ? 'Start Kafka (`millrace kafka start` for a local one) or check --brokers.'
-        : 'Check the user, the password and the TLS settings.',
-      cause: error,
-    })
-  } finally {
-    await port.close()
-  }
-}

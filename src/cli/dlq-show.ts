@@ -1,0 +1,74 @@
+import { readDeadLetters, type StoredDeadLetter } from '../admin/dead-letters.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Command } from './command-line.ts'
+import { withKafka } from './connection.ts'
+import { dlqFilter, dlqOptions, dlqSource, readable, type DlqSource } from './dlq-source.ts'
+import { print } from './terminal.ts'
+
+const SHOWN_BY_DEFAULT = 10
+
+export const dlqShow: Command = {
+  usage: 'dlq show <topology.ts or topic> [options]',
+  help: "Shows dead letters, decoded with the topology's serdes where it is given.",
+  options: {
+    ...dlqOptions,
+    limit: { type: 'string', value: 'N', help: `how many, the oldest first (${SHOWN_BY_DEFAULT})` },
+    raw: { type: 'boolean', help: 'key and value as hexadecimal bytes' },
+    stack: { type: 'boolean', help: 'with the stack trace' },
+  },
+  run: async (line) => {
+    const source = await dlqSource(line)
+    const limit = line.number('limit') ?? SHOWN_BY_DEFAULT
+    await withKafka(line, async (port) => {
+      let shown = 0
+      if (limit <= 0) return
+      for await (const letter of readDeadLetters(
+        port,
+        systemClock,
+        source.topic,
+        dlqFilter(line),
+      )) {
+        const view = viewOf(letter, source, line.flag('raw'))
+        if (line.flag('json')) print(JSON.stringify(view))
+        else show(view, line.flag('stack'))
+        shown += 1
+        if (shown >= limit) return
+      }
+    })
+    return 0
+  },
+}
+
+interface LetterView extends Omit<StoredDeadLetter, 'key' | 'value' | 'headers'> {
+  readonly key: unknown
+  readonly value: unknown
+  readonly headers: readonly (readonly [name: string, value: unknown])[]
+}
+
+function viewOf(letter: StoredDeadLetter, source: DlqSource, raw: boolean): LetterView {
+  const serdes = source.serdesOf(letter.topic)
+  const bytes = (value: Uint8Array | null): string | null =>
+    value && Buffer.from(value).toString('hex')
+  return {
+    ...letter,
+    key: raw ? bytes(letter.key) : readable(letter.key, serdes?.key),
+    value: raw ? bytes(letter.value) : readable(letter.value, serdes?.value),
+    headers: letter.headers.map(([name, value]) => [name, readable(value, undefined)] as const),
+  }
+}
+
+function show(letter: LetterView, withStack: boolean): void {
+  const { at, topic, partition, offset, code, exception, message, node, task, attempts } = letter
+  const text = (value: unknown): string =>
+    typeof value === 'string' ? value : JSON.stringify(value)
+  print(
+    `partition ${at.partition} offset ${at.offset}: from ${topic}-${partition} offset ${offset}`,
+  )
+  print(`  error    ${code} ${exception}: ${message.split('\n')[0] ?? ''}`)
+  print(`  at       step ${node}, task ${task}, attempt ${attempts}`)
+  print(`  written  ${new Date(letter.timestampMs).toISOString()}`)
+  print(`  key      ${text(letter.key)}`)
+  print(`  value    ${text(letter.value)}`)
+  for (const [name, value] of letter.headers) print(`  header   ${name}: ${text(value)}`)
+  if (withStack) print(letter.stackTrace.replace(/^/gm, '  '))
+}
