@@ -76,8 +76,12 @@ function parseMetadata(answer: Buffer): ClusterView {
   return { brokerIds, clusterId: text() }
 }
 
-/** One request and its answer, without their length prefixes. */
-const exchange = (port: number, request: Buffer, timeoutMs: number): Promise<Buffer | undefined> =>
+/** One request to a port of 127.0.0.1 and its answer, without their length prefixes. */
+export const exchange = (
+  port: number,
+  request: Buffer,
+  timeoutMs: number,
+): Promise<Buffer | undefined> =>
   new Promise((resolve) => {
     let received = Buffer.alloc(0)
     const socket = connect({ port, host: '127.0.0.1' })

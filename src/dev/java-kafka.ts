@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, StreamsError } from '../core/errors.ts'
+import { moduleUrl } from '../core/module-url.ts'
 import { temporaryFolder } from './environment.ts'
 import { freePorts } from './free-ports.ts'
 import { javaFlags, kafkaDistribution, type KafkaDistribution } from './kafka-distribution.ts'
@@ -24,9 +25,7 @@ import { command, specFile, type ClusterSpec } from './supervisor-control.ts'
 /** Two starts may pick the same port at the same moment; three in a row do not. */
 const ATTEMPTS_MAX = 5
 
-// Compiled code has another ending, which tsc does not change inside a text.
-const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-const supervisorFile = fileURLToPath(new URL(`./supervisor.${ending}`, import.meta.url))
+const supervisorFile = fileURLToPath(moduleUrl('./supervisor', import.meta.url))
 
 /** A cluster of JVMs on this machine, ended together with this process. */
 export async function startJavaKafka(options: KafkaOptions): Promise<SupervisedKafka> {
@@ -114,15 +113,24 @@ function clusterSpec(kafka: KafkaDistribution, dataDir: string, count: number): 
 
 /** Resolves when the supervisor listens. Neither it nor its channel keeps this process alive. */
 async function forkSupervisor(dataDir: string): Promise<void> {
+  const log = join(dataDir, 'supervisor.log')
+  const output = openSync(log, 'a')
   const supervisor = fork(supervisorFile, [dataDir], {
     cwd: dataDir,
     detached: true,
     execArgv: [],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    stdio: ['ignore', output, output, 'ipc'],
   })
-  // Killed itself, it could not take the JVMs along: that falls to us, and to the next start.
+  closeSync(output)
+  const ended = once(supervisor, 'exit').then(() => true)
+  if (await Promise.race([ended, once(supervisor, 'message').then(() => false)])) {
+    throw new StreamsError('KAFKA_UNAVAILABLE', {
+      message: `the embedded Kafka's supervisor ended at once:\n${await readFile(log, 'utf8')}`,
+      hint: 'Run it with Node 24.',
+    })
+  }
+  // Killed itself, it cannot take the JVMs along: that falls to us, and to the next start.
   supervisor.once('exit', () => void removeLeftover(dataDir))
-  await Promise.race([once(supervisor, 'message'), once(supervisor, 'exit')])
   supervisor.unref()
   supervisor.channel?.unref()
 }

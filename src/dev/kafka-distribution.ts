@@ -7,7 +7,7 @@ import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
 import { cacheFolder, javaCommand } from './environment.ts'
 import { kafkaUuid } from './kafka-nodes.ts'
-import { withLock } from './lock.ts'
+import { withLock } from './lock.mjs'
 import { runProgram } from './run-program.ts'
 
 /** Kafka's jars on this machine and what starts them. */

@@ -37,7 +37,7 @@ let detached = false
 
 function startNode(index: number): void {
   const node = nodes[index] as Node
-  if (node.state !== 'ended') throw new Error('this broker is running')
+  if (node.state !== 'ended') throw new Error('it is running')
   const log = openSync(logFile(dataDir, index), 'a')
   const jvm = spawn(spec.java, spec.args[index] as string[], {
     cwd: dataDir,
@@ -56,7 +56,7 @@ function startNode(index: number): void {
 
 async function signal(index: number, name: NodeJS.Signals, state: NodeState): Promise<void> {
   const node = nodes[index] as Node
-  if (node.state === 'ended') throw new Error('this broker is not running')
+  if (node.state === 'ended') throw new Error('it is not running')
   const jvm = node.process as ChildProcess
   jvm.kill(name)
   if (state === 'ended') await exitOf(jvm)

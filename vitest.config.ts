@@ -1,0 +1,28 @@
+import { defineConfig } from 'vitest/config'
+
+const needsKafka = ['integration-tests/**/*.test.ts', 'src/**/*.kafka.test.ts']
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'topologies/**/*.test.ts', 'benchmarks/**/*.test.ts'],
+          exclude: needsKafka,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: needsKafka,
+          globalSetup: ['integration-tests/support/global-setup.ts'],
+          // Two cores are what CI has, and a broker wants one of them.
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+})
