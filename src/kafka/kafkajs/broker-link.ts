@@ -1,0 +1,52 @@
+import type { ProtocolRequest } from '../wire/protocol-request.ts'
+import { BrokerSession, type SessionDeps } from './broker-session.ts'
+import type { BrokerAddress } from './connection-settings.ts'
+import { networkError } from './kafkajs-errors.ts'
+
+interface Current {
+  readonly session: BrokerSession
+  /** Everybody waits for the same promise, so that requests keep their order also while connecting. */
+  readonly ready: Promise<BrokerSession>
+}
+
+/**
+ * The way to one broker: a session that is opened when it is needed, and again after it broke.
+ * Requests are pipelined in the order in which they were given, and answered in that order.
+ */
+export class BrokerLink {
+  readonly #address: BrokerAddress
+  readonly #deps: SessionDeps
+  #current: Current | undefined
+  #closed = false
+
+  constructor(address: BrokerAddress, deps: SessionDeps) {
+    this.#address = address
+    this.#deps = deps
+  }
+
+  get isOpen(): boolean {
+    return this.#current?.session.isOpen === true
+  }
+
+  async send<T>(request: ProtocolRequest<T>): Promise<T> {
+    const session = await this.open()
+    return session.send(request)
+  }
+
+  open(): Promise<BrokerSession> {
+    if (this.#closed) return Promise.reject(networkError('the client was closed'))
+    if (this.#current === undefined || this.#current.session.isOver) {
+      const session = new BrokerSession(this.#address, this.#deps)
+      this.#current = { session, ready: session.open().then(() => session) }
+    } else if (this.#current.session.mustAuthenticate) {
+      const { session } = this.#current
+      this.#current = { session, ready: session.authenticate().then(() => session) }
+    }
+    return this.#current.ready
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#current?.session.end('the client was closed')
+  }
+}

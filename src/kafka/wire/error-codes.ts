@@ -1,0 +1,221 @@
+import { KafkaError, type KafkaErrorKind } from '../port.ts'
+
+/** Kafka's error names; the index is the code (`org.apache.kafka.common.protocol.Errors`, 4.4). */
+const names = [
+  'NONE', // 0
+  'OFFSET_OUT_OF_RANGE',
+  'CORRUPT_MESSAGE',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'INVALID_FETCH_SIZE',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_OR_FOLLOWER',
+  'REQUEST_TIMED_OUT',
+  'BROKER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'MESSAGE_TOO_LARGE', // 10
+  'STALE_CONTROLLER_EPOCH',
+  'OFFSET_METADATA_TOO_LARGE',
+  'NETWORK_EXCEPTION',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+  'COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR',
+  'INVALID_TOPIC_EXCEPTION',
+  'RECORD_LIST_TOO_LARGE',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND', // 20
+  'INVALID_REQUIRED_ACKS',
+  'ILLEGAL_GENERATION',
+  'INCONSISTENT_GROUP_PROTOCOL',
+  'INVALID_GROUP_ID',
+  'UNKNOWN_MEMBER_ID',
+  'INVALID_SESSION_TIMEOUT',
+  'REBALANCE_IN_PROGRESS',
+  'INVALID_COMMIT_OFFSET_SIZE',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED', // 30
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'INVALID_TIMESTAMP',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'ILLEGAL_SASL_STATE',
+  'UNSUPPORTED_VERSION',
+  'TOPIC_ALREADY_EXISTS',
+  'INVALID_PARTITIONS',
+  'INVALID_REPLICATION_FACTOR',
+  'INVALID_REPLICA_ASSIGNMENT',
+  'INVALID_CONFIG', // 40
+  'NOT_CONTROLLER',
+  'INVALID_REQUEST',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+  'POLICY_VIOLATION',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_TXN_STATE',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'INVALID_TRANSACTION_TIMEOUT', // 50
+  'CONCURRENT_TRANSACTIONS',
+  'TRANSACTION_COORDINATOR_FENCED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'SECURITY_DISABLED',
+  'OPERATION_NOT_ATTEMPTED',
+  'KAFKA_STORAGE_ERROR',
+  'LOG_DIR_NOT_FOUND',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNKNOWN_PRODUCER_ID',
+  'REASSIGNMENT_IN_PROGRESS', // 60
+  'DELEGATION_TOKEN_AUTH_DISABLED',
+  'DELEGATION_TOKEN_NOT_FOUND',
+  'DELEGATION_TOKEN_OWNER_MISMATCH',
+  'DELEGATION_TOKEN_REQUEST_NOT_ALLOWED',
+  'DELEGATION_TOKEN_AUTHORIZATION_FAILED',
+  'DELEGATION_TOKEN_EXPIRED',
+  'INVALID_PRINCIPAL_TYPE',
+  'NON_EMPTY_GROUP',
+  'GROUP_ID_NOT_FOUND',
+  'FETCH_SESSION_ID_NOT_FOUND', // 70
+  'INVALID_FETCH_SESSION_EPOCH',
+  'LISTENER_NOT_FOUND',
+  'TOPIC_DELETION_DISABLED',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+  'STALE_BROKER_EPOCH',
+  'OFFSET_NOT_AVAILABLE',
+  'MEMBER_ID_REQUIRED',
+  'PREFERRED_LEADER_NOT_AVAILABLE', // 80
+  'GROUP_MAX_SIZE_REACHED',
+  'FENCED_INSTANCE_ID',
+  'ELIGIBLE_LEADERS_NOT_AVAILABLE',
+  'ELECTION_NOT_NEEDED',
+  'NO_REASSIGNMENT_IN_PROGRESS',
+  'GROUP_SUBSCRIBED_TO_TOPIC',
+  'INVALID_RECORD',
+  'UNSTABLE_OFFSET_COMMIT',
+  'THROTTLING_QUOTA_EXCEEDED',
+  'PRODUCER_FENCED', // 90
+  'RESOURCE_NOT_FOUND',
+  'DUPLICATE_RESOURCE',
+  'UNACCEPTABLE_CREDENTIAL',
+  'INCONSISTENT_VOTER_SET',
+  'INVALID_UPDATE_VERSION',
+  'FEATURE_UPDATE_FAILED',
+  'PRINCIPAL_DESERIALIZATION_FAILURE',
+  'SNAPSHOT_NOT_FOUND',
+  'POSITION_OUT_OF_RANGE',
+  'UNKNOWN_TOPIC_ID', // 100
+  'DUPLICATE_BROKER_REGISTRATION',
+  'BROKER_ID_NOT_REGISTERED',
+  'INCONSISTENT_TOPIC_ID',
+  'INCONSISTENT_CLUSTER_ID',
+  'TRANSACTIONAL_ID_NOT_FOUND',
+  'FETCH_SESSION_TOPIC_ID_ERROR',
+  'INELIGIBLE_REPLICA',
+  'NEW_LEADER_ELECTED',
+  'OFFSET_MOVED_TO_TIERED_STORAGE',
+  'FENCED_MEMBER_EPOCH', // 110
+  'UNRELEASED_INSTANCE_ID',
+  'UNSUPPORTED_ASSIGNOR',
+  'STALE_MEMBER_EPOCH',
+  'MISMATCHED_ENDPOINT_TYPE',
+  'UNSUPPORTED_ENDPOINT_TYPE',
+  'UNKNOWN_CONTROLLER_ID',
+  'UNKNOWN_SUBSCRIPTION_ID',
+  'TELEMETRY_TOO_LARGE',
+  'INVALID_REGISTRATION',
+  'TRANSACTION_ABORTABLE', // 120
+  'INVALID_RECORD_STATE',
+  'SHARE_SESSION_NOT_FOUND',
+  'INVALID_SHARE_SESSION_EPOCH',
+  'FENCED_STATE_EPOCH',
+  'INVALID_VOTER_KEY',
+  'DUPLICATE_VOTER',
+  'VOTER_NOT_FOUND',
+  'INVALID_REGULAR_EXPRESSION',
+  'REBOOTSTRAP_REQUIRED',
+  'STREAMS_INVALID_TOPOLOGY', // 130
+  'STREAMS_INVALID_TOPOLOGY_EPOCH',
+  'STREAMS_TOPOLOGY_FENCED',
+  'SHARE_SESSION_LIMIT_REACHED',
+  'GROUP_DELETION_FAILED',
+  'STREAMS_TOPOLOGY_DESCRIPTION_UPDATE_FAILED',
+  'CONTROLLER_ID_NOT_REGISTERED',
+] as const
+
+/** Every error that is not fatal. Kafka's own classes of exceptions, but where a comment says why not. */
+const kinds: Partial<Record<(typeof names)[number], KafkaErrorKind>> = {
+  CORRUPT_MESSAGE: 'retriable',
+  COORDINATOR_LOAD_IN_PROGRESS: 'retriable',
+  COORDINATOR_NOT_AVAILABLE: 'retriable',
+  NOT_COORDINATOR: 'retriable',
+  NOT_ENOUGH_REPLICAS: 'retriable',
+  NOT_CONTROLLER: 'retriable',
+  CONCURRENT_TRANSACTIONS: 'retriable',
+  FETCH_SESSION_ID_NOT_FOUND: 'retriable',
+  INVALID_FETCH_SESSION_EPOCH: 'retriable',
+  FETCH_SESSION_TOPIC_ID_ERROR: 'retriable',
+  OFFSET_NOT_AVAILABLE: 'retriable',
+  UNSTABLE_OFFSET_COMMIT: 'retriable',
+  THROTTLING_QUOTA_EXCEEDED: 'retriable',
+
+  // Retriable to Kafka, whose producer can tell a duplicate; but something may have been written.
+  REQUEST_TIMED_OUT: 'network',
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: 'network',
+  NETWORK_EXCEPTION: 'network',
+
+  UNKNOWN_TOPIC_OR_PARTITION: 'stale-metadata',
+  LEADER_NOT_AVAILABLE: 'stale-metadata',
+  NOT_LEADER_OR_FOLLOWER: 'stale-metadata',
+  BROKER_NOT_AVAILABLE: 'stale-metadata',
+  REPLICA_NOT_AVAILABLE: 'stale-metadata',
+  KAFKA_STORAGE_ERROR: 'stale-metadata',
+  LISTENER_NOT_FOUND: 'stale-metadata',
+  FENCED_LEADER_EPOCH: 'stale-metadata',
+  UNKNOWN_LEADER_EPOCH: 'stale-metadata',
+  UNKNOWN_TOPIC_ID: 'stale-metadata',
+  INCONSISTENT_TOPIC_ID: 'stale-metadata',
+  PREFERRED_LEADER_NOT_AVAILABLE: 'stale-metadata',
+  ELIGIBLE_LEADERS_NOT_AVAILABLE: 'stale-metadata',
+  NEW_LEADER_ELECTED: 'stale-metadata',
+  REBOOTSTRAP_REQUIRED: 'stale-metadata',
+
+  ILLEGAL_GENERATION: 'rejoin',
+  UNKNOWN_MEMBER_ID: 'rejoin',
+  REBALANCE_IN_PROGRESS: 'rejoin',
+  MEMBER_ID_REQUIRED: 'rejoin',
+  FENCED_MEMBER_EPOCH: 'rejoin',
+  STALE_MEMBER_EPOCH: 'rejoin',
+
+  // KIP-1050 counts the lost mapping of a transactional id among the fencing errors.
+  INVALID_PRODUCER_EPOCH: 'fenced',
+  INVALID_PRODUCER_ID_MAPPING: 'fenced',
+  PRODUCER_FENCED: 'fenced',
+
+  OUT_OF_ORDER_SEQUENCE_NUMBER: 'abortable',
+  DUPLICATE_SEQUENCE_NUMBER: 'abortable',
+  INVALID_TXN_STATE: 'abortable',
+  UNKNOWN_PRODUCER_ID: 'abortable',
+  TRANSACTION_ABORTABLE: 'abortable',
+}
+
+export const NO_ERROR = 0
+
+/**
+ * The error that a broker's error code stands for.
+ *
+ * @param what - what was asked of the broker, for example `fetching orders-0`
+ * @param detail - what the broker said beside the code
+ */
+export function kafkaErrorFrom(code: number, what: string, detail?: string | null): KafkaError {
+  const name = code === -1 ? 'UNKNOWN_SERVER_ERROR' : names[code]
+  const suffix = detail === undefined || detail === null || detail === '' ? '' : ` (${detail})`
+  if (name === undefined || name === 'UNKNOWN_SERVER_ERROR') {
+    const unknown = name ?? `UNKNOWN_ERROR_CODE_${code}`
+    return new KafkaError(unknown, 'fatal', `${what} failed with ${unknown}${suffix}`)
+  }
+  return new KafkaError(name, kinds[name] ?? 'fatal', `${what} failed with ${name}${suffix}`)
+}
+
+/** Throws {@link kafkaErrorFrom} unless the code is that of success. */
+export function throwIfFailed(code: number, what: string, detail?: string | null): void {
+  if (code !== NO_ERROR) throw kafkaErrorFrom(code, what, detail)
+}
