@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { json } from '../../serde/json.ts'
+import { string } from '../../serde/string.ts'
+import type { KeyValueStoreSpec } from '../store-spec.ts'
+import { changelogConfigs, changelogTopic } from './changelog-topic.ts'
+
+const orders = (configs: Record<string, string>): KeyValueStoreSpec => ({
+  kind: 'key-value',
+  name: 'orders',
+  key: string as KeyValueStoreSpec['key'],
+  value: json<unknown>(),
+  backend: 'memory',
+  logged: true,
+  changelogConfigs: configs,
+  cached: false,
+})
+
+test('a changelog is named after its application and its store', () => {
+  expect(changelogTopic('shop', 'orders')).toBe('shop-orders-changelog')
+})
+
+test('a changelog is compacted and keeps the time of each update', () => {
+  expect(changelogConfigs(orders({}))).toEqual({
+    'cleanup.policy': 'compact',
+    'message.timestamp.type': 'CreateTime',
+  })
+})
+
+test("the store's own configuration goes over the defaults", () => {
+  const own = { 'cleanup.policy': 'compact,delete', 'min.insync.replicas': '2' }
+  expect(changelogConfigs(orders(own))).toEqual({
+    'cleanup.policy': 'compact,delete',
+    'message.timestamp.type': 'CreateTime',
+    'min.insync.replicas': '2',
+  })
+})
+
+test('a changelog that is not compacted is refused', () => {
+  expect(() => changelogConfigs(orders({ 'cleanup.policy': 'delete' }))).toThrow(
+    expect.objectContaining({ code: 'INVALID_TOPOLOGY' }),
+  )
+})
