@@ -7,8 +7,14 @@ if (Number(major) < 24) {
   process.stderr.write(`millrace needs Node 24 or later, this is ${process.versions.node}\n`)
   process.exit(2)
 }
-// In the package this file lies beside `dist`; in a checkout the source is run as it is.
-const built = new URL('../../dist/cli/main.js', import.meta.url)
 const source = new URL('./main.ts', import.meta.url)
-const { main } = await import(existsSync(source) ? source.href : built.href)
+const isCheckout = existsSync(source)
+const condition = '--conditions=millrace-source'
+if (isCheckout && !process.execArgv.includes(condition) && process.execve !== undefined) {
+  // In a checkout nothing is built, so topologies that import 'millrace' get its source. The same
+  // process goes on with another command line: signals and exit code stay what they are.
+  process.execve(process.execPath, [process.execPath, condition, ...process.argv.slice(1)])
+}
+const built = new URL('../../dist/cli/main.js', import.meta.url)
+const { main } = await import(isCheckout ? source.href : built.href)
 process.exitCode = await main(process.argv.slice(2))

@@ -1,6 +1,6 @@
 import type { Application } from '../app/application.ts'
 import type { RunOptions } from '../app/options.ts'
-import type { LogOptions } from '../app/pino-logger.ts'
+import { pinoLogger, type LogOptions } from '../app/pino-logger.ts'
 import { start, type StartOptions } from '../app/start.ts'
 import { durationMs, type Duration } from '../core/duration.ts'
 import { choice, connectionOptions, type Command, type CommandLine } from './command-line.ts'
@@ -34,7 +34,10 @@ export const run: Command = {
     'log-file': { type: 'string', value: 'FILE', help: 'instead of standard output' },
   },
   run: async (line) => {
-    const app = await start(topologyModule(line), startOptions(line))
+    const options = startOptions(line)
+    const app = await start(topologyModule(line), options)
+    const logger = pinoLogger(options.log, {})
+    app.onStateChange((state, before) => logger.info({ state, before }, `application ${state}`))
     endOnSignals(app)
     await app.finished
     return 0
@@ -42,7 +45,7 @@ export const run: Command = {
 }
 
 /** All of `start`'s options as they were given. */
-export function startOptions(line: CommandLine): StartOptions {
+function startOptions(line: CommandLine): StartOptions & { readonly log: LogOptions } {
   return { ...connectionFrom(line), ...runOptions(line), log: logOptions(line) }
 }
 
