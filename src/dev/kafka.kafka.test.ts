@@ -34,7 +34,7 @@ const startOwn = (options: { brokers?: 1 | 3; configs?: Record<string, string> }
 
 const brokersSeenBy = async (kafka: RunningKafka, index: number): Promise<readonly number[]> => {
   const ids = (await clusterView(portOf(kafka, index), 1_000))?.brokerIds ?? []
-  return ids.toSorted()
+  return ids.toSorted((a, b) => a - b)
 }
 
 /** Another process that runs `code` with everything of `./kafka.ts` and `./detached-kafka.ts`. */
@@ -216,7 +216,7 @@ test('of two detached starts on a fresh machine one wins, and it outlives both',
       JSON.parse(output.trim().split('\n').at(-1)!) as { brokers: string[]; isNew: boolean },
   )
   expect(outputs.join('').match(/fetching Kafka/g)).toHaveLength(1)
-  expect(results.map((each) => each.isNew).toSorted()).toEqual([false, true])
+  expect(results.filter((each) => each.isNew)).toHaveLength(1)
   expect(results[0]!.brokers).toEqual(results[1]!.brokers)
   expect(await clusterView(portOf(results[0]!), 1_000)).toBeDefined()
 

@@ -85,7 +85,7 @@ const killAll = (): void => nodes.forEach((node) => node.process?.kill('SIGKILL'
 /** The data goes with the process, so nothing needs to be closed in order. */
 async function stop(): Promise<void> {
   killAll()
-  await Promise.all(nodes.map((node) => node.process && exitOf(node.process)))
+  await Promise.all(nodes.flatMap(({ process: jvm }) => (jvm ? [exitOf(jvm)] : [])))
   await rm(dataDir, { recursive: true, force: true, maxRetries: 3 })
   if (spec.archive !== null) await rm(spec.archive.partial, { force: true })
 }
