@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { assert, messageOf } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { KafkaError, type GroupMember, type JoinResponse, type KafkaPort } from '../port.ts'
+import { answeredWithin } from './answered-within.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { wasRefusedOrLost } from './retrying.ts'
 
@@ -196,14 +197,9 @@ export class GroupMembership {
 
   async #sayGoodbye(member: GroupMember): Promise<void> {
     const { port, clock, logger, groupId } = this.#options
-    const answered = new AbortController()
-    const leaving = port
-      .leaveGroup(member)
-      .catch((error: unknown) =>
-        logger.debug({ groupId, error }, 'the group did not hear us leave'),
-      )
-      .finally(() => answered.abort())
-    await Promise.race([leaving, clock.sleep(LEAVE_TIMEOUT_MS, answered.signal)])
+    await answeredWithin(clock, LEAVE_TIMEOUT_MS, port.leaveGroup(member)).catch((error: unknown) =>
+      logger.debug({ groupId, error }, 'the group did not hear us leave'),
+    )
   }
 
   /** A request cannot be taken back, but waiting for it can end. */

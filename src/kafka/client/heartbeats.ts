@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { KafkaError, type GroupMember, type KafkaPort } from '../port.ts'
+import { answeredWithin } from './answered-within.ts'
 
 const RETRY_PAUSE_MS = 100
 
@@ -44,7 +45,7 @@ export class Heartbeats {
     for (;;) {
       await clock.sleep(Math.max(0, Math.min(pauseMs, this.#leftMs())), stopped)
       if (stopped.aborted) return
-      const failure = this.#leftMs() <= 0 ? sessionOver() : await this.#once(member, stopped)
+      const failure = this.#leftMs() <= 0 ? sessionOver() : await this.#once(member)
       if (stopped.aborted) return
       pauseMs = heartbeatIntervalMs
       if (failure === undefined) continue
@@ -62,24 +63,18 @@ export class Heartbeats {
   }
 
   /** The failure, if any; does not wait for an answer beyond the end of the session. */
-  async #once(member: GroupMember, stopped: AbortSignal): Promise<KafkaError | undefined> {
+  async #once(member: GroupMember): Promise<KafkaError | undefined> {
     const { port, clock } = this.#options
     const sentMs = clock.nowMs()
-    const done = new AbortController()
-    const answer = port
-      .heartbeat(member)
-      .then(
-        () => undefined,
-        (error: unknown) => asKafkaError(error),
-      )
-      .finally(() => done.abort())
-    const over = clock
-      .sleep(this.#leftMs(), AbortSignal.any([done.signal, stopped]))
-      .then(() => (done.signal.aborted ? answer : sessionOver()))
-    const failure = await Promise.race([answer, over])
-    if (failure === undefined || failure.code === 'REBALANCE_IN_PROGRESS')
-      this.#lastAnswerMs = sentMs
-    return failure
+    try {
+      await answeredWithin(clock, this.#leftMs(), port.heartbeat(member))
+    } catch (error) {
+      const failure = asKafkaError(error)
+      if (failure.code === 'REBALANCE_IN_PROGRESS') this.#lastAnswerMs = sentMs
+      return failure
+    }
+    this.#lastAnswerMs = sentMs
+    return undefined
   }
 
   #leftMs(): number {

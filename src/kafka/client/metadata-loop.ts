@@ -33,14 +33,16 @@ export class MetadataLoop {
 
   /** Something new is wanted: look at once. */
   look(): void {
-    if (this.#closed) return
     this.#pauseMs = PAUSE_INITIAL_MS
-    if (this.#running) {
-      this.#wakeup.notify()
-    } else {
-      this.#running = true
-      void this.#run()
-    }
+    if (this.#running) this.#wakeup.notify()
+    else this.start()
+  }
+
+  /** Something is wanted, perhaps not for the first time: looks at once, or when it would have anyway. */
+  start(): void {
+    if (this.#running || this.#closed) return
+    this.#running = true
+    void this.#run()
   }
 
   close(): void {

@@ -1,0 +1,15 @@
+import type { Clock } from '../../core/clock.ts'
+import { KafkaError } from '../port.ts'
+
+/** The answer to a request, or `REQUEST_TIMED_OUT` (kind `network`) when none came in time. */
+export async function answeredWithin<T>(clock: Clock, ms: number, request: Promise<T>): Promise<T> {
+  const answered = new AbortController()
+  const tooLate = clock.sleep(ms, answered.signal).then(() => {
+    throw new KafkaError('REQUEST_TIMED_OUT', 'network', `no answer within ${ms} ms`)
+  })
+  try {
+    return await Promise.race([request, tooLate])
+  } finally {
+    answered.abort()
+  }
+}
