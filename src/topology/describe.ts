@@ -94,7 +94,7 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
 }
 
 /** The topology as text, in the manner of Kafka Streams' `Topology#describe`. */
-export function describe(topology: Omit<Topology, 'fingerprint'>): string {
+export function describeAsText(topology: Omit<Topology, 'fingerprint'>): string {
   const { subTopologies } = describeAsJson(topology)
   const lines = [`Topology: ${topology.name}`]
   for (const { id, nodes, copartitioned } of subTopologies) {

@@ -3,6 +3,8 @@ import type { KeyValueStoreSpec } from '../state/store-spec.ts'
 import { invalidTopology } from './invalid-topology.ts'
 import { checkKafkaName } from './names.ts'
 
+export type { KeyValueStoreSpec }
+
 export interface KeyValueStoreOptions<K, V> {
   readonly key: Serde<K>
   readonly value: Serde<V>
@@ -18,6 +20,14 @@ export interface KeyValueStoreOptions<K, V> {
 
 /** Where a step keeps its state: a name, or a store with settings of its own. */
 export type StoreOption<K, V> = string | KeyValueStoreSpec<K, V>
+
+/** A store of any key and value: serdes read and write, so no one type of key stands for all. */
+export interface AnyStoreSpec extends Omit<KeyValueStoreSpec, 'key' | 'value'> {
+  readonly key: { readonly name: string }
+  readonly value: { readonly name: string }
+}
+
+export type AnyStoreOption = string | AnyStoreSpec
 
 /** A key-value store; its changelog will be `<application id>-<name>-changelog`. */
 export function keyValueStore<K, V>(
@@ -38,8 +48,8 @@ export function keyValueStore<K, V>(
 }
 
 /** The name alone; throws `INVALID_TOPOLOGY` where a step was given no store. */
-export function storeNameOf(step: string, store: StoreOption<never, never> | undefined): string {
-  if (store === undefined || store === null) {
+export function storeNameOf(step: string, store: AnyStoreOption | undefined): string {
+  if (store === undefined) {
     throw invalidTopology(
       `${step} has no store`,
       "Name the place where it keeps its state: { store: 'orders-by-customer' }.",

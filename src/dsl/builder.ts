@@ -1,0 +1,127 @@
+import { durationMs } from '../core/duration.ts'
+import { tableSource } from '../operators/table-source.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { GraphBuilder, SourceStep } from '../topology/graph-builder.ts'
+import type { OffsetReset, TopicRef } from '../topology/graph.ts'
+import { invalidTopology } from '../topology/invalid-topology.ts'
+import {
+  storeNameOf,
+  type AnyStoreSpec,
+  type KeyValueStoreSpec,
+  type StoreOption,
+} from '../topology/key-value-store.ts'
+import type { Topic } from '../topology/topic.ts'
+import { declareStore, storeStep, type AnySerde, type Flow, type Words } from './flow.ts'
+import { mergeFlows } from './merge.ts'
+import { Stream } from './stream.ts'
+import type { SourceOptions } from './stream-options.ts'
+import { Table } from './table.ts'
+
+const words: Words = {
+  stream: (flow) => new Stream(flow),
+  table: (flow) => new Table(flow),
+}
+
+/** Where a topology begins: what its function is given. */
+export class TopologyBuilder {
+  readonly #graph: GraphBuilder
+
+  constructor(graph: GraphBuilder) {
+    this.#graph = graph
+  }
+
+  /**
+   * The records of a topic, of several, or of every topic whose name a pattern matches (looked up
+   * again at each rebalance; one that did not exist yet is read from its `reset` position).
+   */
+  stream<K, V>(
+    topics: Topic<K, V> | readonly Topic<K, V>[],
+    options?: SourceOptions<K, V>,
+  ): Stream<K, V>
+  stream<K, V>(
+    pattern: RegExp,
+    options: SourceOptions<K, V> & { readonly key: Serde<K>; readonly value: Serde<V> },
+  ): Stream<K, V>
+  stream<K, V>(
+    topics: Topic<K, V> | readonly Topic<K, V>[] | RegExp,
+    options: SourceOptions<K, V> & { readonly key?: Serde<K>; readonly value?: Serde<V> } = {},
+  ): Stream<K, V> {
+    if (topics instanceof RegExp) return new Stream(this.#pattern(topics, options))
+    const list = 'name' in topics ? [topics] : topics
+    const [first, ...rest] = list.map((topic) => this.#source(topic, 'stream', options))
+    if (first === undefined) {
+      throw invalidTopology(
+        'a stream has no topic',
+        'Give builder.stream a topic, or a list with at least one.',
+      )
+    }
+    return new Stream(rest.reduce(mergeFlows, first))
+  }
+
+  /**
+   * A topic as a table: each record replaces the row of its key, a null value deletes it. Null keys
+   * are left out (counted as dropped). A late record is applied in its turn.
+   */
+  table<K, V>(
+    topic: Topic<K, V>,
+    options: SourceOptions<K, V> & {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+    },
+  ): Table<NonNullable<K>, NonNullable<V>> {
+    const name = storeNameOf('table', options?.store)
+    const flow = this.#source(topic, 'table', options)
+    const store = declareStore(this.#graph, options.store, flow)
+    return new Table(storeStep(flow, 'table', store, tableSource(name)))
+  }
+
+  /** A store for processors, which name it in their `stores`. */
+  addStateStore(store: AnyStoreSpec): void {
+    this.#graph.addStore(store as KeyValueStoreSpec)
+  }
+
+  #source<K, V>(
+    { name, key, value }: Topic<K, V>,
+    readAs: 'stream' | 'table',
+    options: SourceOptions<K, V>,
+  ): Flow {
+    const topics: readonly [TopicRef] = [{ name, internal: false }]
+    return this.#flow({ topics, readAs }, { key, value }, options)
+  }
+
+  #pattern<K, V>(
+    pattern: RegExp,
+    options: SourceOptions<K, V> & { readonly key?: Serde<K>; readonly value?: Serde<V> },
+  ): Flow {
+    const { key, value } = options
+    if (key === undefined || value === undefined) {
+      throw invalidTopology(
+        `a stream of ${String(pattern)} has no serdes`,
+        'Give them beside the pattern: { key: string, value: json() }.',
+      )
+    }
+    // A global or sticky pattern remembers where it matched last.
+    const topics = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''))
+    return this.#flow({ topics, readAs: 'stream' }, { key, value }, options)
+  }
+
+  #flow<K, V>(
+    source: Pick<SourceStep, 'topics' | 'readAs'>,
+    serdes: { readonly key: Serde<K>; readonly value: Serde<V> },
+    { timestamp, reset, onBadRecord }: SourceOptions<K, V>,
+  ): Flow {
+    const key = serdes.key as AnySerde
+    const value = serdes.value as AnySerde
+    const from = this.#graph.addSource({
+      ...source,
+      key,
+      value,
+      timestamp: timestamp as SourceStep['timestamp'],
+      reset: resetOf(reset),
+      onBadRecord,
+    })
+    return { graph: this.#graph, words, from, key, value, rekeyed: false }
+  }
+}
+
+const resetOf = (reset: SourceOptions<never, never>['reset'] = 'earliest'): OffsetReset =>
+  typeof reset === 'string' ? reset : { byMs: durationMs(reset.by) }

@@ -1,0 +1,83 @@
+import type { Meta } from '../core/record.ts'
+import { aggregate } from '../operators/aggregate.ts'
+import { reduce } from '../operators/reduce.ts'
+import { json } from '../serde/json.ts'
+import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { declareStore, storeStep, type AnySerde, type Flow } from './flow.ts'
+import type { Table } from './table.ts'
+
+/** Where the result is kept: the name is what Kafka and queries will know it by. */
+export interface StoreChoice<K, V> {
+  readonly store: StoreOption<K, V>
+}
+
+/** How records come to the partition of their key. */
+export interface Grouping {
+  /** The flow for an aggregation into this store. */
+  readonly flowTo: (store: string) => Flow
+}
+
+/**
+ * Records by key. Aggregations leave out a null key or value (counted as dropped). The timestamp of
+ * a result is the largest of its records'. Every record gives an update; a result that did not
+ * change is forwarded too, as in Kafka Streams.
+ */
+export class GroupedStream<out K, out V> {
+  readonly #grouping: Grouping
+
+  constructor(grouping: Grouping) {
+    this.#grouping = grouping
+  }
+
+  /** How many records each key has had. */
+  count(options: StoreChoice<NonNullable<K>, number>): Table<NonNullable<K>, number> {
+    const add = (_: unknown, count: number): number => count + 1
+    return this.#table('count', options, json<number>() as AnySerde, (name) =>
+      aggregate(name, () => 0, add),
+    )
+  }
+
+  /**
+   * Combines the values of each key. The first value is taken as it is; null deletes the row, and
+   * the next value is then a first one.
+   */
+  reduce(
+    combine: (
+      aggregate: NonNullable<V>,
+      value: NonNullable<V>,
+      meta: Meta<NonNullable<K>>,
+    ) => NonNullable<V> | null,
+    options: StoreChoice<NonNullable<K>, NonNullable<V>>,
+  ): Table<NonNullable<K>, NonNullable<V>> {
+    return this.#table('reduce', options, undefined, (name) => reduce(name, combine))
+  }
+
+  /**
+   * Folds the values of each key into a value of another type, JSON in its store unless that says
+   * otherwise. Null deletes the row, and the next value starts from `initial()` again. The value
+   * comes first, as in Kafka Streams' Aggregator; treat the aggregate as immutable.
+   */
+  aggregate<A>(
+    initial: () => A,
+    add: (value: NonNullable<V>, aggregate: A, meta: Meta<NonNullable<K>>) => A | null,
+    options: StoreChoice<NonNullable<K>, NonNullable<A>>,
+  ): Table<NonNullable<K>, NonNullable<A>> {
+    const serde = json<unknown>()
+    return this.#table('aggregate', options, serde, (name) => aggregate(name, initial, add))
+  }
+
+  #table<A>(
+    operator: string,
+    options: { readonly store: AnyStoreOption } | undefined,
+    valueSerde: AnySerde | undefined,
+    create: (store: string) => Parameters<typeof storeStep>[3],
+  ): Table<NonNullable<K>, NonNullable<A>> {
+    const name = storeNameOf(operator, options?.store)
+    const flow = this.#grouping.flowTo(name)
+    const store = declareStore(flow.graph, options?.store ?? name, {
+      key: flow.key,
+      value: valueSerde ?? flow.value,
+    })
+    return flow.words.table(storeStep(flow, operator, store, create(name)))
+  }
+}

@@ -1,0 +1,113 @@
+import type { Meta } from '../core/record.ts'
+import { changeSerde } from '../operators/change-serde.ts'
+import { tableAggregate } from '../operators/table-aggregate.ts'
+import { tableGroupBy } from '../operators/table-group-by.ts'
+import { json } from '../serde/json.ts'
+import { storeNameOf, type AnyStoreOption } from '../topology/key-value-store.ts'
+import type { OperatorFactory } from '../topology/processor.ts'
+import {
+  after,
+  declareStore,
+  repartition,
+  storeStep,
+  unknownKey,
+  type AnySerde,
+  type Flow,
+  type SerdeOverrides,
+  type TableFlow,
+} from './flow.ts'
+import type { StoreChoice } from './grouped-stream.ts'
+import type { Table } from './table.ts'
+
+export interface TableGrouping {
+  /** Changes by group. */
+  readonly flow: () => Flow
+  /** How a member of a group is written; a reduce keeps one. */
+  readonly member: AnySerde
+}
+
+/** Rows of a table by group, for aggregations that add what comes and subtract what goes. */
+export class GroupedTable<out K, out V> {
+  readonly #grouping: TableGrouping
+
+  constructor(grouping: TableGrouping) {
+    this.#grouping = grouping
+  }
+
+  /** How many rows each group has; a group that was emptied stays, with 0, as in Kafka Streams. */
+  count(options: StoreChoice<K, number>): Table<K, number> {
+    return this.#table('count', options, json<number>() as AnySerde, (store) =>
+      tableAggregate<K, V, number>(store, {
+        initial: () => 0,
+        add: (_, count) => count + 1,
+        subtract: (_, count) => count - 1,
+      }),
+    )
+  }
+
+  /** Combines the rows of each group; the first is taken as it is. Null deletes the group. */
+  reduce(
+    add: (aggregate: V, value: V, meta: Meta<K>) => V | null,
+    subtract: (aggregate: V, value: V, meta: Meta<K>) => V | null,
+    options: StoreChoice<K, V>,
+  ): Table<K, V> {
+    return this.#table('reduce', options, this.#grouping.member, (store) =>
+      tableAggregate<K, V, V>(store, {
+        initial: undefined,
+        add: (value, aggregate, meta) => add(aggregate, value, meta),
+        subtract: (value, aggregate, meta) => subtract(aggregate, value, meta),
+      }),
+    )
+  }
+
+  /**
+   * Folds the rows of each group: `subtract` is given what an update replaced, then `add` what it
+   * brought. Null deletes the group, and the next row starts from `initial()` again.
+   */
+  aggregate<A>(
+    initial: () => A,
+    add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
+    subtract: (value: V, aggregate: A, meta: Meta<K>) => A | null,
+    options: StoreChoice<K, NonNullable<A>>,
+  ): Table<K, NonNullable<A>> {
+    return this.#table('aggregate', options, json<unknown>(), (store) =>
+      tableAggregate<K, V, A>(store, { initial, add, subtract }),
+    )
+  }
+
+  #table<A>(
+    operator: string,
+    options: { readonly store: AnyStoreOption } | undefined,
+    value: AnySerde,
+    create: (store: string) => OperatorFactory,
+  ): Table<K, A> {
+    const name = storeNameOf(operator, options?.store)
+    const flow = this.#grouping.flow()
+    const store = declareStore(flow.graph, options?.store ?? name, { key: flow.key, value })
+    return flow.words.table(storeStep(flow, operator, store, create(name)))
+  }
+}
+
+/** Sends the updates of a table to their groups. The topic is added with the first aggregation. */
+export function groupTable<K, V>(
+  table: TableFlow,
+  name: string,
+  serdes: SerdeOverrides,
+  select: (value: V, meta: Meta<K>) => readonly [unknown, unknown],
+): TableGrouping {
+  const key = serdes.key ?? table.key
+  if (key === undefined) throw unknownKey(`groupBy "${name}"`)
+  const member = serdes.value ?? json<unknown>()
+  let grouped: Flow | undefined
+  const group = (): Flow => {
+    table.demandOldValues()
+    const selected = after(table, {
+      operator: 'group-by',
+      name: `group-by(${name})`,
+      create: tableGroupBy(select, key),
+    })
+    const value = changeSerde(member) as AnySerde
+    return repartition({ ...selected, rekeyed: true }, { name, key, value, keepNullKeys: false })
+  }
+  return { member, flow: () => (grouped ??= group()) }
+}

@@ -1,0 +1,39 @@
+import type { Duration } from '../core/duration.ts'
+import type { Meta } from '../core/record.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { FailurePolicy } from '../topology/graph.ts'
+import type { AnyStoreOption } from '../topology/key-value-store.ts'
+
+export interface SourceOptions<K, V> {
+  /** Milliseconds since the epoch, from the record; its own timestamp where none is given. */
+  readonly timestamp?: (value: V, meta: Meta<K>) => number
+  /** Where to begin when the group has no position: `earliest` by default; `by`: that long ago. */
+  readonly reset?: 'earliest' | 'latest' | 'none' | { readonly by: Duration }
+  /** For records that cannot be read; the topology's `onFailure` by default. */
+  readonly onBadRecord?: FailurePolicy
+}
+
+/** Serdes for records on their way through an internal topic; those of the stream by default. */
+export interface GroupOptions<K, V> {
+  readonly key?: Serde<NonNullable<K>>
+  readonly value?: Serde<NonNullable<V>>
+}
+
+export interface RepartitionOptions<K, V> extends GroupOptions<K, V> {
+  /** The topic will be `<application id>-<name>-repartition`. */
+  readonly name: string
+  /** As many as the largest topic that leads here, by default. */
+  readonly partitions?: number
+}
+
+export interface SinkOptions<K, V> {
+  /** The partition to write to, from 0; murmur2 of the key's bytes by default, as in Kafka. */
+  readonly partition?: (key: K, value: V, partitions: number) => number
+}
+
+export interface ProcessOptions {
+  /** The step's name in descriptions, errors and dead letters; unique. */
+  readonly name: string
+  /** Stores that the processor uses: declared with `addStateStore`, or declared here. */
+  readonly stores?: readonly AnyStoreOption[]
+}

@@ -1,0 +1,294 @@
+import type { Meta } from '../core/record.ts'
+import type { Decider } from '../operators/decide.ts'
+import { filter } from '../operators/filter.ts'
+import { flatMap } from '../operators/flat-map.ts'
+import { flatMapValues } from '../operators/flat-map-values.ts'
+import { map } from '../operators/map.ts'
+import { mapValues } from '../operators/map-values.ts'
+import { peek } from '../operators/peek.ts'
+import { process, processValues } from '../operators/process.ts'
+import { selectKey } from '../operators/select-key.ts'
+import { tableSource } from '../operators/table-source.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { FixedKeyProcessor } from '../topology/fixed-key-processor.ts'
+import type { ProcessorDraft } from '../topology/graph-builder.ts'
+import { storeNameOf, type StoreOption } from '../topology/key-value-store.ts'
+import type { Processor, SideOutput } from '../topology/processor.ts'
+import type { SinkTopic } from '../topology/topic.ts'
+import { decideFlow, type Decided } from './decided.ts'
+import * as flows from './flow.ts'
+import { GroupedStream } from './grouped-stream.ts'
+import { mergeFlows } from './merge.ts'
+import { processStep } from './process-step.ts'
+import { sinkTarget } from './sink.ts'
+import { splitFlow, type Branches, type Predicates } from './split.ts'
+import type {
+  GroupOptions,
+  ProcessOptions,
+  RepartitionOptions,
+  SinkOptions,
+} from './stream-options.ts'
+import type { Table } from './table.ts'
+
+/**
+ * Records as they come, each a fact of its own (Kafka Streams' KStream). Callbacks are given the
+ * value first, then `meta` (key, timestampMs, headers, topic, partition, offset), which is valid
+ * during the call only.
+ *
+ * `S` is the type that the key serde can write. A step that makes keys of another type leaves it
+ * behind, and then a step that needs a serde requires one: `{ key: int32 }`. Values that a step
+ * made are written as JSON where no serde is given.
+ */
+export class Stream<out K, out V, in S = NonNullable<K>> {
+  declare readonly '~serde'?: (key: S) => void
+  readonly '~flow': flows.Flow
+
+  constructor(flow: flows.Flow) {
+    this['~flow'] = flow
+  }
+
+  /** Keeps the records that the predicate is true for; a type guard narrows the stream. */
+  filter<U extends V>(predicate: (value: V, meta: Meta<K>) => value is U): Stream<K, U, S>
+  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
+  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
+    return this.#after('filter', filter(predicate, true), {})
+  }
+
+  /** Keeps the records that the predicate is false for. */
+  filterNot<U extends V>(
+    predicate: (value: V, meta: Meta<K>) => value is U,
+  ): Stream<K, Exclude<V, U>, S>
+  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
+  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
+    return this.#after('filter-not', filter(predicate, false), {})
+  }
+
+  /** A new key and value for each record. A stateful step that follows goes through a topic. */
+  map<K2, V2>(mapper: (value: V, meta: Meta<K>) => readonly [key: K2, value: V2]) {
+    return this.#after<K2, V2>('map', map(mapper), { value: undefined, rekeyed: true })
+  }
+
+  /** A new value for each record, tombstones included. */
+  mapValues<V2>(mapper: (value: V, meta: Meta<K>) => V2): Stream<K, V2, S> {
+    return this.#after('map-values', mapValues(mapper), { value: undefined })
+  }
+
+  /** Any number of records, in order, for each one. */
+  flatMap<K2, V2>(mapper: (value: V, meta: Meta<K>) => Iterable<readonly [key: K2, value: V2]>) {
+    return this.#after<K2, V2>('flat-map', flatMap(mapper), { value: undefined, rekeyed: true })
+  }
+
+  /** Any number of values, in order, for each record. */
+  flatMapValues<V2>(mapper: (value: V, meta: Meta<K>) => Iterable<V2>): Stream<K, V2, S> {
+    return this.#after('flat-map-values', flatMapValues(mapper), { value: undefined })
+  }
+
+  /** A new key for each record. A stateful step that follows goes through a topic. */
+  selectKey<K2>(select: (value: V, meta: Meta<K>) => K2): Stream<K2, V, S> {
+    return this.#after('select-key', selectKey(select), { rekeyed: true })
+  }
+
+  /** Shows each record to a callback. It is shown again when it is processed again after a crash. */
+  peek(action: (value: V, meta: Meta<K>) => void): Stream<K, V, S> {
+    return this.#after('peek', peek(action), {})
+  }
+
+  /** As `peek`, at the end of a stream. */
+  forEach(action: (value: V, meta: Meta<K>) => void): void {
+    flows.addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
+  }
+
+  /** The records of both. What is kept by key afterwards needs equal partition counts of their topics. */
+  merge<K2, V2, S2>(other: Stream<K2, V2, S2>): Stream<K | K2, V | V2, S & S2> {
+    return new Stream(mergeFlows(this['~flow'], other['~flow']))
+  }
+
+  /**
+   * Sends each record to the first branch, in the order they are written, whose predicate is true,
+   * or else to `default`: `const { large, default: rest } = orders.split({ large: (order) => … })`.
+   */
+  split<const P extends Predicates<K, V>>(branches: P): Branches<K, V, S, P> {
+    const entries = Object.entries(splitFlow(this['~flow'], branches))
+    return Object.fromEntries(
+      entries.map(([name, flow]) => [name, new Stream<K, V, S>(flow)]),
+    ) as unknown as Branches<K, V, S, P>
+  }
+
+  /** Writes to a topic, or to the one that a function chooses for each record. */
+  to(
+    target: SinkTopic<K, V> | ((value: V, meta: Meta<K>) => SinkTopic<K, V>),
+    options: SinkOptions<K, V> = {},
+  ): void {
+    const { graph, from } = this['~flow']
+    graph.addSink({
+      inputs: [from],
+      target: sinkTarget(target),
+      partition: options.partition as SinkOptions<unknown, unknown>['partition'],
+    })
+  }
+
+  /** Through an internal topic, so that equal keys meet in one partition. Null keys are kept. */
+  repartition(this: Stream<S | null, V, S>, options: RepartitionOptions<K, V>): Stream<K, V>
+  repartition(
+    options: RepartitionOptions<K, V> & { readonly key: Serde<NonNullable<K>> },
+  ): Stream<K, V>
+  repartition(options: RepartitionOptions<K, V>): Stream<K, V> {
+    return new Stream(
+      flows.repartition(this['~flow'], {
+        ...erased(options),
+        name: options.name,
+        partitions: options.partitions,
+        keepNullKeys: true,
+      }),
+    )
+  }
+
+  /** The latest value of each key; a null value deletes its row. Null keys are left out. */
+  toTable(
+    this: Stream<S | null, V, S>,
+    options: { readonly store: StoreOption<NonNullable<K>, NonNullable<V>> },
+  ): Table<NonNullable<K>, NonNullable<V>>
+  toTable(options: {
+    readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+    readonly key: Serde<NonNullable<K>>
+  }): Table<NonNullable<K>, NonNullable<V>>
+  toTable(options: {
+    readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+    readonly key?: Serde<NonNullable<K>>
+  }): Table<NonNullable<K>, NonNullable<V>> {
+    const name = storeNameOf('toTable', options?.store)
+    const flow = flows.keyed(this['~flow'], name, erased({ key: options.key }))
+    const store = flows.declareStore(flow.graph, options.store, flow)
+    return flow.words.table(flows.storeStep(flow, 'to-table', store, tableSource(name)))
+  }
+
+  /** For aggregations by the key as it is. */
+  groupByKey(
+    this: Stream<S | null, V, S>,
+    options?: GroupOptions<K, V>,
+  ): GroupedStream<NonNullable<K>, V>
+  groupByKey(
+    options: GroupOptions<K, V> & { readonly key: Serde<NonNullable<K>> },
+  ): GroupedStream<NonNullable<K>, V>
+  groupByKey(options: GroupOptions<K, V> = {}): GroupedStream<NonNullable<K>, V> {
+    const flow = this['~flow']
+    return new GroupedStream({ flowTo: (store) => flows.keyed(flow, store, erased(options)) })
+  }
+
+  /**
+   * For aggregations by another key, through a topic called after `name`. A null key belongs to no
+   * group (counted as dropped).
+   */
+  groupBy<K2 extends S>(
+    select: (value: V, meta: Meta<K>) => K2 | null,
+    options: GroupOptions<K2, V> & { readonly name: string },
+  ): GroupedStream<NonNullable<K2>, V>
+  groupBy<K2>(
+    select: (value: V, meta: Meta<K>) => K2 | null,
+    options: GroupOptions<K2, V> & { readonly name: string; readonly key: Serde<NonNullable<K2>> },
+  ): GroupedStream<NonNullable<K2>, V>
+  groupBy<K2>(
+    select: (value: V, meta: Meta<K>) => K2 | null,
+    options: GroupOptions<K2, V> & { readonly name: string },
+  ): GroupedStream<NonNullable<K2>, V> {
+    const { name } = options
+    let grouped: flows.Flow | undefined
+    const group = (): flows.Flow =>
+      flows.repartition(
+        flows.after(
+          this['~flow'],
+          { operator: 'select-key', name: `select-key(${name})`, create: selectKey(select) },
+          { rekeyed: true },
+        ),
+        { ...erased(options), name, keepNullKeys: false },
+      )
+    return new GroupedStream({ flowTo: () => (grouped ??= group()) })
+  }
+
+  /**
+   * A processor of one's own (KIP-478). Give a function that makes one for each task; one object is
+   * shared by all tasks of a thread, so it must keep its state in stores only. The key may change,
+   * so a stateful step that follows goes through a topic; this one does not.
+   */
+  process<K2, V2>(
+    processor: Processor<K, V, K2, V2> | (() => Processor<K, V, K2, V2>),
+    options: ProcessOptions,
+  ): ProcessedStream<K2, V2, S> {
+    const make = typeof processor === 'function' ? processor : () => processor
+    const draft = processStep(this['~flow'], 'process', options, (node) => process(make, node))
+    return new ProcessedStream(draft, { ...this['~flow'], value: undefined, rekeyed: true })
+  }
+
+  /** As `process`, for a processor that keeps the key: what follows needs no topic in between. */
+  processValues<V2>(
+    processor: FixedKeyProcessor<K, V, V2> | (() => FixedKeyProcessor<K, V, V2>),
+    options: ProcessOptions,
+  ): ProcessedStream<K, V2, S> {
+    const make = typeof processor === 'function' ? processor : () => processor
+    const draft = processStep(this['~flow'], 'process-values', options, (node) =>
+      processValues(make, node),
+    )
+    return new ProcessedStream(draft, { ...this['~flow'], value: undefined })
+  }
+
+  /**
+   * Event sourcing: each command is decided against the state of its key; the events are kept by
+   * folding them into that state. A record without a key or a command is left out (counted as
+   * dropped). A decider that throws changes nothing.
+   */
+  decide<State, Event, Reason = never>(
+    this: Stream<S | null, V, S>,
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: { readonly store: StoreOption<NonNullable<K>, NonNullable<State>> },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason>
+  decide<State, Event, Reason = never>(
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
+      readonly key: Serde<NonNullable<K>>
+    },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason>
+  decide<State, Event, Reason>(
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
+      readonly key?: Serde<NonNullable<K>>
+    },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason> {
+    const flow = this['~flow']
+    const flowTo = (store: string): flows.Flow =>
+      flows.keyed(flow, store, erased({ key: options.key }))
+    return decideFlow(flowTo, decider, options?.store)
+  }
+
+  #after<K2 = K, V2 = V>(
+    operator: string,
+    create: flows.Step['create'],
+    changes: Parameters<typeof flows.after>[2],
+  ): Stream<K2, V2, S> {
+    return new Stream(flows.after(this['~flow'], { operator, create }, changes))
+  }
+}
+
+/** What a processor forwards, and its side outputs. */
+export class ProcessedStream<out K, out V, in S = NonNullable<K>> extends Stream<K, V, S> {
+  readonly #draft: ProcessorDraft
+
+  constructor(draft: ProcessorDraft, flow: flows.Flow) {
+    super({ ...flow, from: { node: draft.name, output: undefined } })
+    this.#draft = draft
+  }
+
+  /** The records that the processor gave to this tag. */
+  sideOutput<K2, V2>(tag: SideOutput<K2, V2>): Stream<K2, V2, S> {
+    const { name: node, outputs } = this.#draft
+    if (!outputs.includes(tag.name)) outputs.push(tag.name)
+    const flow = this['~flow']
+    return new Stream({
+      ...flow,
+      value: undefined,
+      rekeyed: true,
+      from: { node, output: tag.name },
+    })
+  }
+}

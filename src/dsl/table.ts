@@ -1,0 +1,136 @@
+import type { Meta } from '../core/record.ts'
+import { deriveTable, type TableDemand } from '../operators/table-derive.ts'
+import { tableToStream } from '../operators/table-to-stream.ts'
+import type { Serde } from '../serde/serde.ts'
+import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { addStep, after, declareStore, erased, type TableFlow } from './flow.ts'
+import { GroupedTable, groupTable } from './grouped-table.ts'
+import type { Stream } from './stream.ts'
+import type { GroupOptions } from './stream-options.ts'
+
+/**
+ * The latest value of each key, changing with every update (Kafka Streams' KTable). Callbacks see
+ * rows, never deletions. An update that changes nothing is an update all the same.
+ */
+export class Table<out K, out V> {
+  readonly '~flow': TableFlow
+
+  constructor(flow: TableFlow) {
+    this['~flow'] = flow
+  }
+
+  /**
+   * The rows that the predicate is true for. Every update of another row is forwarded as a
+   * deletion, unless a step further on needs old values: then only that of a row which was here.
+   */
+  filter<U extends V>(
+    predicate: (value: V, meta: Meta<K>) => value is U,
+    options?: { readonly store?: StoreOption<K, U> },
+  ): Table<K, U>
+  filter(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options?: { readonly store?: StoreOption<K, V> },
+  ): Table<K, V>
+  filter(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options: { readonly store?: AnyStoreOption } = {},
+  ): Table<K, V> {
+    return this.#filtered(
+      'filter',
+      (value, meta) => (predicate(value, meta) ? value : null),
+      options,
+    )
+  }
+
+  /** The rows that the predicate is false for; see `filter`. */
+  filterNot(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options: { readonly store?: StoreOption<K, V> } = {},
+  ): Table<K, V> {
+    return this.#filtered(
+      'filter-not',
+      (value, meta) => (predicate(value, meta) ? null : value),
+      options,
+    )
+  }
+
+  /** A value for each row; null where this table has no such row. */
+  mapValues<V2>(
+    mapper: (value: V, meta: Meta<K>) => V2,
+    options: { readonly store?: StoreOption<K, NonNullable<V2>> } = {},
+  ): Table<K, NonNullable<V2>> {
+    return this.#derived('map-values', { derive: mapper, skipsAbsent: false }, options, undefined)
+  }
+
+  /** Every update as a record; a deletion has the value null. */
+  toStream(): Stream<K, V | null> {
+    const { graph, words, key, value } = this['~flow']
+    const { name: node } = addStep(this['~flow'], { operator: 'to-stream', create: tableToStream })
+    return words.stream({
+      graph,
+      words,
+      from: { node, output: undefined },
+      key,
+      value,
+      rekeyed: false,
+    })
+  }
+
+  /**
+   * For aggregations over rows by another key, through a topic called after `name`. A row that
+   * changes is subtracted from its old group and added to its new one. A null key or value belongs
+   * to no group.
+   */
+  groupBy<K2 extends K, V2>(
+    select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
+    options: GroupOptions<K2, V2> & { readonly name: string },
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>>
+  groupBy<K2, V2>(
+    select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
+    options: GroupOptions<K2, V2> & { readonly name: string; readonly key: Serde<NonNullable<K2>> },
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>>
+  groupBy<K2, V2>(
+    select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
+    options: GroupOptions<K2, V2> & { readonly name: string },
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>> {
+    return new GroupedTable(groupTable(this['~flow'], options.name, erased(options), select))
+  }
+
+  #filtered(
+    operator: string,
+    derive: (value: V, meta: Meta<K>) => V | null,
+    options: { readonly store?: AnyStoreOption },
+  ): Table<K, V> {
+    return this.#derived(operator, { derive, skipsAbsent: true }, options, this['~flow'].value)
+  }
+
+  #derived<V2>(
+    operator: string,
+    {
+      derive,
+      skipsAbsent,
+    }: {
+      readonly derive: (value: V, meta: Meta<K>) => V2 | null
+      readonly skipsAbsent: boolean
+    },
+    option: { readonly store?: AnyStoreOption },
+    value: TableFlow['value'],
+  ): Table<K, NonNullable<V2>> {
+    const flow = this['~flow']
+    const demand: TableDemand = { oldValues: false }
+    const demandOldValues = (): void => {
+      demand.oldValues = true
+      if (option.store === undefined) flow.demandOldValues()
+    }
+    const next = { ...flow, value, demandOldValues }
+    if (option.store === undefined) {
+      const create = deriveTable({ derive, skipsAbsent, demand, store: undefined })
+      return new Table({ ...next, ...after(flow, { operator, create }) })
+    }
+    const name = storeNameOf(operator, option.store)
+    const store = declareStore(flow.graph, option.store, { key: flow.key, value })
+    const create = deriveTable({ derive, skipsAbsent, demand, store: name })
+    const step = { operator, name: `${operator}(${name})`, stores: [name], create }
+    return new Table({ ...next, ...after(flow, step), key: store.key, value: store.value })
+  }
+}

@@ -1,0 +1,58 @@
+// What you write: a topology is a module's default export.
+export { topology, type TopologyOptions } from './dsl/topology.ts'
+export { deadLetters, topic } from './dsl/topic.ts'
+export type { TopologyBuilder } from './dsl/builder.ts'
+export type { ProcessedStream, Stream } from './dsl/stream.ts'
+export type { GroupedStream } from './dsl/grouped-stream.ts'
+export type { Table } from './dsl/table.ts'
+export type { GroupedTable } from './dsl/grouped-table.ts'
+export type {
+  GroupOptions,
+  ProcessOptions,
+  RepartitionOptions,
+  SinkOptions,
+  SourceOptions,
+} from './dsl/stream-options.ts'
+export type { SinkTopic, Topic } from './topology/topic.ts'
+export type { Topology } from './topology/topology.ts'
+export type { FailurePolicy } from './topology/graph.ts'
+
+// How records are written.
+export { bytes } from './serde/bytes.ts'
+export { double, int32, long } from './serde/number.ts'
+export { json } from './serde/json.ts'
+export { string } from './serde/string.ts'
+export type { Deserializer, Serde, Serializer } from './serde/serde.ts'
+
+// Where state is kept.
+export { keyValueStore, type KeyValueStoreOptions } from './topology/key-value-store.ts'
+export type { KeyValueStoreSpec } from './state/store-spec.ts'
+export type { KeyValueStore, ReadOnlyKeyValueStore, ValueAndTimestamp } from './state/store.ts'
+
+// How events are sourced.
+export { reject, type Decider, type Rejected, type Rejection } from './operators/decide.ts'
+export type { Decided } from './dsl/decided.ts'
+
+// What a processor of your own is given.
+export { sideOutput } from './dsl/side-output.ts'
+export type {
+  Cancellable,
+  ForwardedRecord,
+  Processor,
+  ProcessorContext,
+  PunctuationType,
+  SideOutput,
+} from './topology/processor.ts'
+export type {
+  FixedKeyForwardedRecord,
+  FixedKeyProcessor,
+  FixedKeyProcessorContext,
+} from './topology/fixed-key-processor.ts'
+export type { Header, Headers, Meta, StreamRecord } from './core/record.ts'
+export type { Duration } from './core/duration.ts'
+
+// What a topology looks like.
+export { describeAsJson, describeAsText, type TopologyDescription } from './topology/describe.ts'
+
+// What may go wrong.
+export { errorCodes, isStreamsError, StreamsError, type ErrorCode } from './core/errors.ts'
