@@ -1,0 +1,233 @@
+/**
+ * What the members of a group tell their leader, and the leader them: JSON in the user data of
+ * Kafka's consumer protocol, so that Kafka's tools can read the rest.
+ *
+ * Rolling upgrades: fields may be added at any time, readers ignore what they do not know. `version`
+ * rises only when old readers would misunderstand; they then refuse with `INVALID_CONFIG`.
+ */
+import { errorCodes, StreamsError, type ErrorCode } from '../../core/errors.ts'
+import { parseTaskId, taskId, type TaskId } from '../../core/task-id.ts'
+import type { TopicPartition } from '../../core/topic-partition.ts'
+import {
+  decodeAssignment,
+  decodeSubscription,
+  encodeAssignment,
+  encodeSubscription,
+} from '../../kafka/wire/consumer-protocol.ts'
+import { topicName } from '../../topology/graph.ts'
+import type { Topology } from '../../topology/topology.ts'
+
+const VERSION = 1
+
+export interface SubscriptionOptions {
+  readonly topology: Topology
+  readonly applicationId: string
+  readonly processId: string
+  readonly threadIndex: number
+  /** Every task this thread holds, in whatever state. */
+  readonly owned: readonly TaskId[]
+  /** Tasks with state on this process's disk: the sum of its changelog positions, or 0 where not known. */
+  readonly stored: ReadonlyMap<TaskId, number>
+}
+
+export interface MemberState {
+  readonly processId: string
+  readonly threadIndex: number
+  readonly fingerprint: string
+  readonly owned: readonly TaskId[]
+  readonly stored: ReadonlyMap<TaskId, number>
+}
+
+/** Why the leader gives a member nothing; the member throws it as a `StreamsError`. */
+export interface AssignmentError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string
+}
+
+export interface AssignedTask {
+  readonly id: TaskId
+  readonly sources: readonly TopicPartition[]
+  /** How many tasks its sub-topology has. */
+  readonly partitions: number
+}
+
+export interface ParsedAssignment {
+  readonly active: readonly TaskId[]
+  /** The same tasks as {@link active}, with what has to be known to open them: the leader's view of the cluster counts. */
+  readonly tasks: readonly AssignedTask[]
+  /** A task waits until this member has closed it: join again as soon as it is, also when nothing had to be closed. */
+  readonly rejoinAfterRevoke: boolean
+  readonly error: AssignmentError | undefined
+}
+
+/** What a member sends with JoinGroup. */
+export function subscriptionMetadata(options: SubscriptionOptions): Uint8Array {
+  const { topology, applicationId, processId, threadIndex, owned, stored } = options
+  const topics = topology.subTopologies
+    .flatMap(({ sources }) => sources)
+    .flatMap((source) => (source.topics instanceof RegExp ? [] : source.topics))
+    .map((topic) => topicName(topic, applicationId))
+  const userData = {
+    version: VERSION,
+    processId,
+    threadIndex,
+    fingerprint: topology.fingerprint,
+    owned,
+    stored: Object.fromEntries(stored),
+  }
+  // Tasks say more than partitions, so the protocol's own list of what is owned stays empty.
+  return encodeSubscription({ topics, userData: toBytes(userData), owned: [] })
+}
+
+/** For the leader. Throws `INVALID_CONFIG` for what it cannot read. */
+export function parseSubscription(bytes: Uint8Array): MemberState {
+  const fields = fieldsOf('subscription', () => decodeSubscription(bytes).userData)
+  const { processId, threadIndex, fingerprint } = fields
+  if (
+    typeof processId !== 'string' ||
+    typeof threadIndex !== 'number' ||
+    typeof fingerprint !== 'string' ||
+    !isObject(fields.stored)
+  ) {
+    throw unreadable('subscription')
+  }
+  const stored = Object.entries(fields.stored).map(
+    ([task, position]) => [readTaskId(task, 'subscription'), Number(position)] as const,
+  )
+  return {
+    processId,
+    threadIndex,
+    fingerprint,
+    owned: readTaskIds(fields.owned, 'subscription'),
+    stored: new Map(stored),
+  }
+}
+
+/** What the leader sends with SyncGroup. Tasks of one sub-topology read the same topics. */
+export function assignmentFor(assignment: Omit<ParsedAssignment, 'active'>): Uint8Array {
+  const { tasks, rejoinAfterRevoke, error } = assignment
+  const userData = {
+    version: VERSION,
+    active: tasks.map(({ id }) => id),
+    counts: Object.fromEntries(
+      tasks.map(({ id, partitions }) => [parseTaskId(id).subTopology, partitions]),
+    ),
+    topics: topicsBySubTopology(tasks),
+    rejoinAfterRevoke,
+    error,
+  }
+  return encodeAssignment({
+    partitions: tasks.flatMap(({ sources }) => sources),
+    userData: toBytes(userData),
+  })
+}
+
+/** For a member. Throws `INVALID_CONFIG` for what it cannot read. */
+export function parseAssignment(bytes: Uint8Array): ParsedAssignment {
+  if (bytes.length === 0) {
+    return { active: [], tasks: [], rejoinAfterRevoke: false, error: undefined }
+  }
+  let partitions: readonly TopicPartition[] = []
+  const fields = fieldsOf('assignment', () => {
+    const decoded = decodeAssignment(bytes)
+    partitions = decoded.partitions
+    return decoded.userData
+  })
+  const active = readTaskIds(fields.active, 'assignment')
+  return {
+    active,
+    tasks: assignedTasks(active, partitions, fields),
+    rejoinAfterRevoke: fields.rejoinAfterRevoke === true,
+    error: isObject(fields.error) ? readError(fields.error) : undefined,
+  }
+}
+
+function topicsBySubTopology(tasks: readonly AssignedTask[]): Record<string, readonly string[]> {
+  const topics = new Map<number, Set<string>>()
+  for (const { id, sources } of tasks) {
+    const { subTopology } = parseTaskId(id)
+    const known = topics.get(subTopology) ?? new Set()
+    for (const { topic } of sources) known.add(topic)
+    topics.set(subTopology, known)
+  }
+  return Object.fromEntries([...topics].map(([id, names]) => [id, [...names]]))
+}
+
+function assignedTasks(
+  active: readonly TaskId[],
+  partitions: readonly TopicPartition[],
+  { counts, topics }: Fields,
+): readonly AssignedTask[] {
+  if (!isObject(counts) || !isObject(topics)) throw unreadable('assignment')
+  const sources = new Map<TaskId, TopicPartition[]>(active.map((id) => [id, []]))
+  const readBy = new Map<string, number>()
+  for (const [subTopology, names] of Object.entries(topics)) {
+    for (const name of asArray(names, 'assignment')) readBy.set(String(name), Number(subTopology))
+  }
+  for (const source of partitions) {
+    const subTopology = readBy.get(source.topic)
+    if (subTopology !== undefined) {
+      sources.get(taskId(subTopology, source.partition))?.push(source)
+    }
+  }
+  return [...sources].map(([id, ofTask]) => ({
+    id,
+    sources: ofTask,
+    partitions: Number(counts[parseTaskId(id).subTopology]),
+  }))
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+const toBytes = (fields: object): Uint8Array => new TextEncoder().encode(JSON.stringify(fields))
+
+/** The user data, once its version is known to be readable. */
+function fieldsOf(what: string, userData: () => Uint8Array | null): Fields {
+  let fields: unknown
+  try {
+    fields = JSON.parse(new TextDecoder().decode(userData() ?? undefined))
+  } catch (cause) {
+    throw unreadable(what, cause)
+  }
+  if (!isObject(fields) || typeof fields.version !== 'number') throw unreadable(what)
+  if (fields.version > VERSION) {
+    throw new StreamsError('INVALID_CONFIG', {
+      message: `the ${what} of a group member has version ${fields.version}, this one reads up to ${VERSION}`,
+      hint: 'Stop every instance before upgrading across these versions of Millrace; its release notes say so.',
+    })
+  }
+  return fields
+}
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function asArray(value: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw unreadable(what)
+  return value
+}
+
+const readTaskIds = (value: unknown, what: string): readonly TaskId[] =>
+  asArray(value, what).map((each) => readTaskId(each, what))
+
+function readTaskId(value: unknown, what: string): TaskId {
+  if (typeof value !== 'string' || !/^\d+_\d+$/.test(value)) throw unreadable(what)
+  return value as TaskId
+}
+
+function readError({ code, message, hint }: Fields): AssignmentError {
+  return {
+    // A newer leader may know codes that we do not: its words still say it all.
+    code: errorCodes.find((known) => known === code) ?? 'THREAD_FAILED',
+    message: String(message),
+    hint: String(hint),
+  }
+}
+
+const unreadable = (what: string, cause?: unknown): StreamsError =>
+  new StreamsError('INVALID_CONFIG', {
+    message: `the ${what} of a group member cannot be read`,
+    hint: 'Another program uses this application id as its consumer group: give one of them another id.',
+    cause,
+  })
