@@ -38,6 +38,7 @@ export class BrokerSession {
   #socket: Socket | undefined
   #versions: BrokerVersions = { ranges: {}, transactionVersion: 0 }
   #isOpen = false
+  #hasAnswered = false
   /** Why it ended. */
   #over: string | undefined
 
@@ -123,7 +124,10 @@ export class BrokerSession {
       const payload = await this.#ask(request, version)
       const reader = new ProtocolReader(payload, isFlexible(api, version))
       // The answer to ApiVersions has no tagged fields in its header, so that any client can read it.
-      if (api !== apis.apiVersions) reader.tags()
+      if (api !== apis.apiVersions) {
+        reader.tags()
+        this.#hasAnswered = true
+      }
       const answer = request.decode(reader, version)
       this.#connection.requestQueue.maybeThrottle(reader.throttledMs)
       return answer
@@ -180,9 +184,16 @@ export class BrokerSession {
     const failure = kafkaErrorOf(error, this.#broker)
     this.end(failure.message)
     // kafkajs takes a connection that broke during SASL for refused credentials.
-    return broken !== undefined && failure.code === 'SASL_AUTHENTICATION_FAILED'
+    const isBreak = failure.kind === 'network' || failure.code === 'SASL_AUTHENTICATION_FAILED'
+    return broken !== undefined && isBreak
       ? networkError(`${this.#broker}: ${broken}`, error)
       : failure
+  }
+
+  /** What a listener does to a client that speaks another protocol than its own. */
+  #closedByBroker(): string {
+    const hint = this.#hasAnswered ? '' : ' at once: does this listener want TLS or SASL?'
+    return `the broker closed the connection${hint}`
   }
 
   #openSocket({ host, port, ssl, onConnect }: SocketFactoryOptions): Socket {
@@ -194,7 +205,7 @@ export class BrokerSession {
     // Requests are small and pipelined: Nagle's algorithm would hold each back for the last one's answer.
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
-    socket.on('end', () => (this.#over ??= 'the broker closed the connection'))
+    socket.on('end', () => (this.#over ??= this.#closedByBroker()))
     socket.on('error', (error) => (this.#over ??= error.message))
     socket.on('close', () => (this.#over ??= 'the connection was closed'))
     this.#socket = socket

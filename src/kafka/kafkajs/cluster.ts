@@ -26,6 +26,7 @@ export class Cluster {
   #controllerId = -1
   readonly #leaders = new Map<string, number>()
   readonly #coordinators = new Map<string, number>()
+  #connected = false
   #closed = false
 
   constructor(deps: SessionDeps) {
@@ -39,6 +40,7 @@ export class Cluster {
   /** Resolves to the `transaction.version` that the cluster has finalized. */
   async connect(): Promise<number> {
     const session = await (await this.#reachable()).open()
+    this.#connected = true
     await this.metadata([])
     return session.transactionVersion
   }
@@ -64,6 +66,7 @@ export class Cluster {
   }
 
   async toAny<T>(request: ProtocolRequest<T>): Promise<T> {
+    this.#checkConnected()
     const link = await this.#reachable()
     return link.send(request)
   }
@@ -73,6 +76,7 @@ export class Cluster {
     request: ProtocolRequest<T>,
     channel: Channel = 'main',
   ): Promise<T> {
+    this.#checkConnected()
     const address = this.#nodes.get(node)
     if (address === undefined) {
       const message = `no broker with id ${node} is known`
@@ -156,6 +160,12 @@ export class Cluster {
     return node
   }
 
+  #checkConnected(): void {
+    if (this.#closed) throw networkError('the client was closed')
+    if (this.#connected) return
+    throw new KafkaError('NOT_CONNECTED', 'fatal', 'connect comes before any request')
+  }
+
   /** What we believed about a broker that broke off may be out of date. */
   #distrust(node: number): void {
     for (const known of [this.#leaders, this.#coordinators]) {
@@ -165,6 +175,7 @@ export class Cluster {
 
   /** A link that is open, or can be opened: first what is open, then known brokers, then the bootstrap list. */
   async #reachable(): Promise<BrokerLink> {
+    if (this.#closed) throw networkError('the client was closed')
     const open = [...this.#links.values()].find((link) => link.isOpen)
     if (open !== undefined) return open
     const { brokers } = this.#deps.settings
