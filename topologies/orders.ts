@@ -10,13 +10,11 @@ export const failed = deadLetters('orders.dead-letters')
 
 export default topology('orders', { deadLetters: failed }, (builder) => {
   // What the payment service reports is one more command to the order.
-  const paymentCommands = builder.stream(payments).mapValues(
-    (payment): OrderCommand => ({
-      type: 'RecordPayment',
-      commandId: payment.paymentId,
-      payment,
-    }),
-  )
+  const paymentCommands = builder.stream(payments).mapValues((payment): OrderCommand => ({
+    type: 'RecordPayment',
+    commandId: payment.paymentId,
+    payment,
+  }))
 
   // Event sourcing: a command is decided against the order's state; its events are the only truth.
   const order = builder

@@ -1,0 +1,121 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from '../../src/app/connect.ts'
+import { threadConfigs } from '../../src/app/options.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { isStreamsError, messageOf } from '../../src/core/errors.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { startKafka } from '../../src/dev/kafka.ts'
+import { SimulatedCluster } from '../../src/kafka/memory/simulated-cluster.ts'
+import type { KafkaPort } from '../../src/kafka/port.ts'
+import {
+  directoryStorage,
+  openStateDirectory,
+} from '../../src/runtime/state-directory/state-directory.ts'
+import { StreamThread } from '../../src/runtime/thread/stream-thread.ts'
+import orders from '../orders.ts'
+import { startProcess, type Instance } from './instance.ts'
+
+/** Where the demo runs: a real Kafka, or a simulated one in this process. */
+export interface DemoCluster extends AsyncDisposable {
+  readonly label: string
+  readonly port: KafkaPort
+  readonly startInstance: () => Instance
+}
+
+export async function openCluster(
+  inMemory: boolean,
+  onProgress: (line: string) => void,
+): Promise<DemoCluster> {
+  if (inMemory) return simulatedCluster('simulated, as asked for')
+  try {
+    return await realCluster(onProgress)
+  } catch (error) {
+    if (!isStreamsError(error) || error.code !== 'KAFKA_UNAVAILABLE') throw error
+    onProgress(`${messageOf(error)}. ${error.hint}`)
+    onProgress('Going on with a simulated cluster in this process.')
+    return simulatedCluster('simulated: neither Java nor Docker is here')
+  }
+}
+
+async function realCluster(onProgress: (line: string) => void): Promise<DemoCluster> {
+  const kafka = await startKafka({ onProgress })
+  const stateDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
+  const port = await connect({ brokers: kafka.brokers }, 'demo', silentLogger, systemClock)
+  const kinds = { external: 'Kafka', java: 'Apache Kafka', docker: 'Apache Kafka in Docker' }
+  return {
+    label: `${kinds[kafka.kind]} on ${kafka.brokers.join(', ')}`,
+    port,
+    startInstance: () => startProcess(kafka.brokers, stateDir),
+    [Symbol.asyncDispose]: async () => {
+      await port.close()
+      await kafka.stop()
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+async function simulatedCluster(label: string): Promise<DemoCluster> {
+  const cluster = new SimulatedCluster({ clock: systemClock })
+  const stateDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
+  let started = 0
+  return {
+    label,
+    port: cluster.port('demo'),
+    startInstance: () => {
+      started += 1
+      return startInProcess(cluster, stateDir, `orders-${started}`)
+    },
+    [Symbol.asyncDispose]: async () => {
+      cluster[Symbol.dispose]()
+      await rm(stateDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The same thread without a process around it; killing it cuts it off from the cluster for good. */
+function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: string): Instance {
+  const directory = openStateDirectory(stateDir, orders.name)
+  const [config] = threadConfigs(
+    { instanceId: 'demo', sessionTimeout: '6s' },
+    orders.name,
+    directory.processId,
+  )
+  let state = 'starting'
+  let failure: string | undefined
+  let told = false
+  const port = cluster.port(clientId)
+  const thread = new StreamThread({
+    topology: orders,
+    config: config as NonNullable<typeof config>,
+    port,
+    storage: directoryStorage(directory.path),
+    clock: systemClock,
+    logger: silentLogger,
+    onStateChange: (to) => {
+      state = to
+    },
+  })
+  const finished = port
+    .connect()
+    .then(() => thread.run())
+    .catch((error: unknown) => {
+      if (!told) failure = messageOf(error)
+    })
+    .finally(() => directory[Symbol.dispose]())
+  const end = async (): Promise<void> => {
+    told = true
+    thread.stop()
+    await finished
+  }
+  return {
+    state: () => state,
+    failure: () => failure,
+    stop: end,
+    kill: async () => {
+      cluster.faults.kill(clientId)
+      await end()
+    },
+  }
+}

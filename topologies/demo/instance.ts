@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/** One running copy of the orders service. */
+export interface Instance {
+  /** The application's state, as it last said. */
+  readonly state: () => string
+  /** As `kill -9`: no chance to say good-bye. */
+  readonly kill: () => Promise<void>
+  /** Finish, commit, leave. */
+  readonly stop: () => Promise<void>
+  /** Why it ended by itself; undefined while it runs or when it was told to end. */
+  readonly failure: () => string | undefined
+}
+
+const millrace = fileURLToPath(new URL('../../src/cli/millrace.mjs', import.meta.url))
+const topology = fileURLToPath(new URL('../orders.ts', import.meta.url))
+
+/** A process of its own: `millrace run topologies/orders.ts`. */
+export function startProcess(brokers: readonly string[], stateDir: string): Instance {
+  const child = spawn(
+    process.execPath,
+    [
+      millrace,
+      'run',
+      topology,
+      ...['--brokers', brokers.join(',')],
+      ...['--state-dir', stateDir],
+      // A restart within the session timeout takes its tasks over at once.
+      ...['--instance-id', 'demo'],
+      ...['--session-timeout', '6s'],
+      ...['--log-format', 'json'],
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let state = 'starting'
+  let failure: string | undefined
+  let told = false
+  let errors = ''
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    state = stateIn(line) ?? state
+  })
+  child.stderr.on('data', (bytes: Buffer) => {
+    errors = `${errors}${bytes.toString()}`.slice(-4_000)
+  })
+  child.on('exit', (code, signal) => {
+    if (!told) failure = errors.trim() || `the worker ended with ${signal ?? `exit code ${code}`}`
+  })
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    told = true
+    await ended(child, signal)
+  }
+  return {
+    state: () => state,
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+    failure: () => failure,
+  }
+}
+
+function stateIn(line: string): string | undefined {
+  try {
+    const { state } = JSON.parse(line) as { readonly state?: unknown }
+    return typeof state === 'string' ? state : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve())
+    child.kill(signal)
+  })
+}
