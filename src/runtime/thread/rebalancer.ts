@@ -1,15 +1,14 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { TaskId } from '../../core/task-id.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { leaderAssignment } from '../assignment/leader.ts'
-import { readPartitionPlan } from '../assignment/partition-plan.ts'
 import {
   parseAssignment,
   subscriptionMetadata,
+  type AssignedTask,
   type ParsedAssignment,
 } from '../assignment/subscription.ts'
 import type { LocalStorage } from './local-storage.ts'
@@ -50,7 +49,7 @@ export class Rebalancer {
   #rejoin = false
   #memberId = ''
   /** What the group last gave us. */
-  #assigned: readonly TaskId[] = []
+  #assigned: readonly AssignedTask[] = []
 
   constructor(options: RebalancerOptions) {
     this.#options = options
@@ -125,39 +124,21 @@ export class Rebalancer {
       await abandon()
     }
     this.#joined = undefined
-    this.#assigned = active
-    const wanted = new Set(active)
-    const revoked = tasks.ids.filter((id) => !wanted.has(id))
-    const added = active.filter((id) => !tasks.ids.includes(id))
+    this.#assigned = assignment.tasks
     // Noted before the commit, which may fail: the tasks are given up in any case.
-    this.#rejoin = rejoinAfterRevoke && revoked.length > 0
-    logger.info({ active, added, revoked, generation: membership.member?.generation }, 'assigned')
+    this.#rejoin = rejoinAfterRevoke
+    const revoked = tasks.ids.filter((id) => !active.includes(id))
+    logger.info({ active, revoked, generation: membership.member?.generation }, 'assigned')
     if (revoked.length > 0) {
       await commitAll()
       await tasks.close(revoked)
     }
-    await this.openAssigned()
+    this.openAssigned()
   }
 
   /** Opens what the group gave us and is not open: after an assignment, or after work was abandoned. */
-  async openAssigned(): Promise<void> {
+  openAssigned(): void {
     const { tasks } = this.#options
-    const closed = this.#assigned.filter((id) => !tasks.ids.includes(id))
-    if (closed.length > 0) await this.#open(closed)
-  }
-
-  async #open(added: readonly TaskId[]): Promise<void> {
-    const { tasks } = await readPartitionPlan(this.#options)
-    for (const id of added) {
-      const plan = tasks.find((task) => task.id === id)
-      if (plan === undefined) {
-        throw new StreamsError('INVALID_TOPOLOGY', {
-          message: `task ${id} was assigned but this topology has no such task`,
-          hint: 'Every instance of an application must run the same topology.',
-        })
-      }
-      const partitions = tasks.filter((task) => task.subTopology === plan.subTopology).length
-      this.#options.tasks.open({ id, sources: plan.sources, partitions })
-    }
+    for (const task of this.#assigned) if (!tasks.ids.includes(task.id)) tasks.open(task)
   }
 }

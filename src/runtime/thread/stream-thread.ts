@@ -309,7 +309,7 @@ export class StreamThread {
         if (reaction === 'wipe-and-restore') for (const id of ids) storage.wipe(id)
         if (this.#membership.member === undefined || this.#rebalancer.isJoining) return
         await clock.sleep(RECOVERY_PAUSE_MS)
-        await this.#tryAgain(() => this.#rebalancer.openAssigned())
+        this.#rebalancer.openAssigned()
       }
     }
   }

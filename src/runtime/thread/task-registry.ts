@@ -7,21 +7,14 @@ import type { StateBackend } from '../../state/backend.ts'
 import { memoryBackend } from '../../state/memory/memory-backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type { Restorer } from '../restore/restorer.ts'
+import type { AssignedTask } from '../assignment/subscription.ts'
 import type { StartPosition, Task } from '../task/task.ts'
 import type { LocalStorage } from './local-storage.ts'
 
 type Backends = Map<StoreSpec['backend'], StateBackend>
 
-/** What a thread has to know to open a task. */
-export interface TaskPlan {
-  readonly id: TaskId
-  readonly sources: readonly TopicPartition[]
-  /** How many tasks its sub-topology has. */
-  readonly partitions: number
-}
-
 interface Slot {
-  readonly plan: TaskPlan
+  readonly plan: AssignedTask
   readonly backends: Backends
   state: 'opening' | 'restoring' | 'running' | 'closed'
   task: Task | undefined
@@ -34,7 +27,7 @@ export interface TaskRegistryOptions {
   readonly storage: LocalStorage
   readonly logger: Logger
   readonly createTask: (
-    plan: TaskPlan,
+    plan: AssignedTask,
     backend: (kind: StoreSpec['backend']) => StateBackend,
   ) => Task
   readonly startPositions: (sources: readonly TopicPartition[]) => Promise<readonly StartPosition[]>
@@ -73,7 +66,7 @@ export class TaskRegistry {
     return this.#slots.get(id)?.state ?? 'closed'
   }
 
-  open(plan: TaskPlan): void {
+  open(plan: AssignedTask): void {
     const slot: Slot = {
       plan,
       backends: new Map(),
