@@ -58,8 +58,9 @@ describe.each(compressions)('with %s', (compression) => {
   })
 })
 
+const around = (value: number): number[] => [value - 1, value, value + 1]
+
 describe('delta encoding', () => {
-  const around = (value: number): number[] => [value - 1, value, value + 1]
   const powers = Array.from({ length: 53 }, (_, power) => 2 ** power)
 
   test('a timestamp keeps any distance to the first one that a number can hold', () => {

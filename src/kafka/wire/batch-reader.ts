@@ -129,11 +129,10 @@ export function setLogAppendTime(batch: Uint8Array, timestampMs: number): void {
 }
 
 /** Buffer's own class. Its public constructor warns, and `Buffer.from` takes twice the time. */
-const View = Reflect.get(Buffer, Symbol.species) as new (
-  memory: ArrayBufferLike,
-  at: number,
-  length: number,
-) => Buffer
+const View: new (memory: ArrayBufferLike, at: number, length: number) => Buffer = Reflect.get(
+  Buffer,
+  Symbol.species,
+)
 
 /**
  * Walks over the records of one batch, unpacked first if need be. After `next` returned true the
@@ -195,7 +194,7 @@ export class RecordCursor {
     this.#at++ // The attributes of a record have no meaning yet.
     const timestampDelta = this.#readVarlong()
     const append = this.#appendTimeMs
-    this.timestampMs = append === append ? append : this.#baseTimestampMs + timestampDelta
+    this.timestampMs = Number.isNaN(append) ? this.#baseTimestampMs + timestampDelta : append
     this.offset = this.#baseOffset + this.#readVarint()
     this.key = this.#readView()
     this.value = this.#readView()

@@ -18,7 +18,7 @@ interface JavaBatch {
 }
 
 const fixture = new URL('./java-batches.fixture.json', import.meta.url)
-const javaBatches = JSON.parse(readFileSync(fixture, 'utf8')) as readonly JavaBatch[]
+const javaBatches: readonly JavaBatch[] = JSON.parse(readFileSync(fixture, 'utf8'))
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const manyRecords = Array.from({ length: 150 }, (_, index): PlainRecord => ({
