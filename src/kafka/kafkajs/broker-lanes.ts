@@ -1,5 +1,5 @@
 import type { ProtocolRequest } from '../wire/protocol-request.ts'
-import { BrokerLink } from './broker-link.ts'
+import type { BrokerLink } from './broker-link.ts'
 
 /**
  * Links to one broker for requests that it may hold back: one request at a time on each, a new link

@@ -18,6 +18,7 @@ export class BrokerLink {
   readonly #deps: SessionDeps
   #current: Current | undefined
   #closed = false
+  #underWay = 0
 
   constructor(address: BrokerAddress, deps: SessionDeps) {
     this.#address = address
@@ -28,9 +29,19 @@ export class BrokerLink {
     return this.#current?.session.isOpen === true
   }
 
+  /** Requests that wait for an answer. */
+  get underWay(): number {
+    return this.#underWay
+  }
+
   async send<T>(request: ProtocolRequest<T>): Promise<T> {
-    const session = await this.open()
-    return session.send(request)
+    this.#underWay += 1
+    try {
+      const session = await this.open()
+      return await session.send(request)
+    } finally {
+      this.#underWay -= 1
+    }
   }
 
   open(): Promise<BrokerSession> {

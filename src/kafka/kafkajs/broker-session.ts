@@ -128,9 +128,11 @@ export class BrokerSession {
         reader.tags()
         this.#hasAnswered = true
       }
-      const answer = request.decode(reader, version)
-      this.#connection.requestQueue.maybeThrottle(reader.throttledMs)
-      return answer
+      try {
+        return request.decode(reader, version)
+      } finally {
+        this.#connection.requestQueue.maybeThrottle(reader.throttledMs)
+      }
     } catch (error) {
       if (error instanceof KafkaError) throw error
       throw this.#failed(error)
@@ -145,8 +147,9 @@ export class BrokerSession {
     const frame = encodeFrame(request, version, correlationId, clientId)
     return new Promise((resolve, reject) => {
       const socket = this.#socket
-      if (socket === undefined || this.#over !== undefined || !connection.isConnected()) {
+      if (socket === undefined || this.isOver || !connection.isConnected()) {
         reject(networkError(`${this.#broker}: ${this.#over ?? 'not connected'}`))
+        this.end('not connected')
         return
       }
       connection.requestQueue.push({

@@ -6,7 +6,7 @@ import { BrokerLanes } from './broker-lanes.ts'
 import { BrokerLink } from './broker-link.ts'
 import type { SessionDeps } from './broker-session.ts'
 import { addressText, type BrokerAddress } from './connection-settings.ts'
-import { networkError } from './kafkajs-errors.ts'
+import { networkError, notConnected } from './kafkajs-errors.ts'
 import { findCoordinatorRequest, type CoordinatorType } from './requests/find-coordinator.ts'
 import { metadataRequest, type ClusterMetadata } from './requests/metadata.ts'
 
@@ -162,8 +162,7 @@ export class Cluster {
 
   #checkConnected(): void {
     if (this.#closed) throw networkError('the client was closed')
-    if (this.#connected) return
-    throw new KafkaError('NOT_CONNECTED', 'fatal', 'connect comes before any request')
+    if (!this.#connected) throw notConnected()
   }
 
   /** What we believed about a broker that broke off may be out of date. */
@@ -176,7 +175,10 @@ export class Cluster {
   /** A link that is open, or can be opened: first what is open, then known brokers, then the bootstrap list. */
   async #reachable(): Promise<BrokerLink> {
     if (this.#closed) throw networkError('the client was closed')
-    const open = [...this.#links.values()].find((link) => link.isOpen)
+    // The least busy, so that one broker that hangs does not get every request.
+    const [open] = [...this.#links.values()]
+      .filter((link) => link.isOpen)
+      .sort((left, right) => left.underWay - right.underWay)
     if (open !== undefined) return open
     const { brokers } = this.#deps.settings
     const addresses = new Map(

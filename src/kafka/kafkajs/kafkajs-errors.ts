@@ -6,6 +6,9 @@ import { kafkaErrorFrom } from '../wire/error-codes.ts'
 export const networkError = (message: string, cause?: unknown): KafkaError =>
   new KafkaError('NETWORK', 'network', message, { cause })
 
+export const notConnected = (): KafkaError =>
+  new KafkaError('NOT_CONNECTED', 'fatal', 'connect comes before any request')
+
 /** Node's and OpenSSL's codes for a certificate or a protocol that no second attempt makes right. */
 const tlsProblem =
   /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|ERR_SSL|EPROTO/

@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import { assert } from '../../core/errors.ts'
 import type { Capabilities, KafkaPort } from '../port.ts'
 import { adminCalls } from './admin-calls.ts'
 import { Cluster } from './cluster.ts'
 import { connectionSettings, type KafkaConnection } from './connection-settings.ts'
 import { groupCalls } from './group-calls.ts'
+import { notConnected } from './kafkajs-errors.ts'
 import { partitionCalls } from './partition-calls.ts'
 import { transactionCalls } from './transaction-calls.ts'
 
@@ -27,7 +27,7 @@ export function kafkajsPort(connection: KafkaConnection, deps: KafkajsPortDeps):
   let known: Capabilities | undefined
   // Fixed for our life: one transaction must not mix the two protocols.
   const capabilities = (): Capabilities => {
-    assert(known !== undefined, 'capabilities are known after connect')
+    if (known === undefined) throw notConnected()
     return known
   }
   return {

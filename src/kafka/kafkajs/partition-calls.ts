@@ -21,6 +21,6 @@ export const partitionCalls = (
     return new Map(answers.flatMap((offsets) => [...offsets]))
   },
 
-  produce: (node, partitions, options) =>
+  produce: async (node, partitions, options) =>
     cluster.toNode(node, produceRequest(partitions, options, capabilities().transactionVersion)),
 })

@@ -26,14 +26,14 @@ export const transactionCalls = (
   addOffsetsToTxn: (id, producer, groupId) =>
     cluster.toCoordinator('transaction', id, addOffsetsToTxnRequest(id, producer, groupId)),
 
-  txnOffsetCommit: (id, producer, member, offsets) =>
+  txnOffsetCommit: async (id, producer, member, offsets) =>
     cluster.toCoordinator(
       'group',
       member.groupId,
       txnOffsetCommitRequest(id, producer, member, offsets, capabilities().transactionVersion),
     ),
 
-  endTxn: (id, producer, outcome) =>
+  endTxn: async (id, producer, outcome) =>
     cluster.toCoordinator(
       'transaction',
       id,

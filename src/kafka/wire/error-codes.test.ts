@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { KafkaError } from '../port.ts'
 import { kafkaErrorFrom, throwIfFailed } from './error-codes.ts'
 
 const all = Array.from({ length: 138 }, (_, index) => kafkaErrorFrom(index - 1, 'a request'))
@@ -7,8 +8,9 @@ const codesOf = (kind: string): readonly string[] =>
 
 test('an error says what was asked, what Kafka calls it and what the broker added', () => {
   const error = kafkaErrorFrom(38, 'creating topic "orders"', 'only 1 broker is registered')
-  expect({ ...error, message: error.message }).toEqual({
-    name: 'KafkaError',
+  expect(error).toBeInstanceOf(KafkaError)
+  const { code, kind, message } = error
+  expect({ code, kind, message }).toEqual({
     code: 'INVALID_REPLICATION_FACTOR',
     kind: 'fatal',
     message:

@@ -117,12 +117,12 @@ describe('a request frame', () => {
   const frame = (version: number) => encodeFrame(request, version, 7, 'me').toString('hex')
 
   test('has a plain header before the first flexible version', () => {
-    expect(frame(2)).toBe('0000000f' + '001c' + '0002' + '00000007' + '00026d65' + '000178')
+    const parts = ['0000000f', '001c', '0002', '00000007', '00026d65', '000178']
+    expect(frame(2)).toBe(parts.join(''))
   })
 
   test('has a plain client id and tagged fields from the first flexible version on', () => {
-    expect(frame(3)).toBe(
-      '00000010' + '001c' + '0003' + '00000007' + '00026d65' + '00' + '0278' + '00',
-    )
+    const parts = ['00000010', '001c', '0003', '00000007', '00026d65', '00', '0278', '00']
+    expect(frame(3)).toBe(parts.join(''))
   })
 })
