@@ -51,6 +51,11 @@ export type {
 export type { Header, Headers, Meta, StreamRecord } from './core/record.ts'
 export type { Duration } from './core/duration.ts'
 
+// What you run.
+export { start, type StartOptions } from './app/start.ts'
+export type { Application, LocalStoreView } from './app/application.ts'
+export type { ApplicationState } from './app/application-state.ts'
+
 // What a topology looks like.
 export { describeAsJson, describeAsText, type TopologyDescription } from './topology/describe.ts'
 

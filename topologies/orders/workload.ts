@@ -8,6 +8,7 @@ export interface GeneratedRecord {
   readonly value: string
 }
 
+const LIVING_ORDERS = 400
 const customers = ['Ada', 'Grace', 'Edsger', 'Barbara', 'Leslie', 'Margaret', 'Tony', 'Frances']
 const goods = [
   { sku: 'tea', price: 650 },
@@ -27,8 +28,8 @@ export function* orderWorkload(seed: number): Generator<GeneratedRecord, never> 
   const open: Generator<GeneratedRecord>[] = []
   for (let number = 1; ; number += 1) {
     open.push(lifeOf(`order-${seed}-${number}`, random))
-    // About eight orders live at a time; each turn one of them moves on.
-    while (open.length >= 8) {
+    // Each turn one of the living orders moves on, so the steps of one are well apart.
+    while (open.length >= LIVING_ORDERS) {
       const index = Math.floor(random() * open.length)
       const next = open[index]?.next()
       if (next === undefined || next.done === true) open.splice(index, 1)
