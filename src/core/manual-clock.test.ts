@@ -62,11 +62,16 @@ describe('a clock moved by hand', () => {
     expect(result).toBe('done after 3600000 ms')
   })
 
-  test('says so when work waits for what no sleeper brings about', async () => {
+  test('stands still while the work it runs waits for something else', async () => {
     const clock = new ManualClock(0)
-    await expect(clock.run(() => new Promise(() => {}))).rejects.toThrow(
-      'the work ends or sleeps on this clock',
-    )
+    const reply = Promise.withResolvers<string>()
+    const result = clock.run(async () => {
+      const text = await reply.promise
+      await clock.sleep(10)
+      return `${text} at ${clock.nowMs()}`
+    })
+    setImmediate(() => reply.resolve('served'))
+    expect(await result).toBe('served at 10')
   })
 
   test('hands on the error of the work it runs', async () => {

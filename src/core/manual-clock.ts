@@ -20,6 +20,8 @@ export class ManualClock implements Clock {
   readonly #sleepers: Sleeper[] = []
   #nowMs: number
   #moving = false
+  /** Told of the next one to fall asleep. */
+  #onSleep: (() => void) | undefined
 
   constructor(startMs: number) {
     this.#nowMs = startMs
@@ -46,6 +48,7 @@ export class ManualClock implements Clock {
       signal?.addEventListener('abort', abort)
       const later = this.#sleepers.findLastIndex((each) => each.wakeAtMs <= sleeper.wakeAtMs) + 1
       this.#sleepers.splice(later, 0, sleeper)
+      this.#onSleep?.()
     })
 
   /** Moves time on by `ms`, waking everyone due on the way. */
@@ -60,17 +63,20 @@ export class ManualClock implements Clock {
 
   /**
    * Moves time on from sleeper to sleeper until the work is done: the longest wait passes at once.
-   * Rejects when the work waits for something that no sleeper will bring about.
+   * While nobody sleeps, time stands still.
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
     return await this.#move(async () => {
-      const ended = new AbortController()
-      const result = work().finally(() => ended.abort())
-      result.catch(() => {})
+      let isDone = false
+      const result = work()
+      const done = result.then(
+        () => (isDone = true),
+        () => (isDone = true),
+      )
       for (;;) {
         await settle()
-        if (ended.signal.aborted) return await result
-        assert(this.#wakeNext(Infinity), 'the work ends or sleeps on this clock')
+        if (isDone) return await result
+        if (!this.#wakeNext(Infinity)) await Promise.race([done, this.#nextSleeper()])
       }
     })
   }
@@ -83,6 +89,12 @@ export class ManualClock implements Clock {
     this.#nowMs = Math.max(this.#nowMs, next.wakeAtMs)
     next.wake()
     return true
+  }
+
+  #nextSleeper(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSleep = resolve
+    })
   }
 
   async #move<T>(moves: () => Promise<T>): Promise<T> {

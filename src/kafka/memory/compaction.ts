@@ -112,6 +112,7 @@ function rewritten(header: BatchHeader, kept: readonly PlacedRecord[]): StoredBa
       (header.control ? CONTROL : 0) |
       (header.timestampType === 'append' ? LOG_APPEND_TIME : 0),
     lastOffsetDelta: header.lastOffset - header.baseOffset,
+    recordCount: kept.length,
   })
   return storedBatch(bytes)
 }
