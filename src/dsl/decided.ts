@@ -13,20 +13,27 @@ import type { Stream } from './stream.ts'
 import type { Table } from './table.ts'
 
 /** What became of commands. Outputs that nobody asks for cost nothing. */
-export interface Decided<out K, out Command, out State, out Event, out Reason> {
+export interface Decided<
+  out K,
+  out Command,
+  out State,
+  out Event,
+  out Reason,
+  in S = NonNullable<K>,
+> {
   /** With the command's key, timestamp and headers. */
-  readonly events: Stream<K, Event>
+  readonly events: Stream<K, Event, S>
   /** Refused commands with their reasons. */
-  readonly rejected: Stream<K, Rejection<Command, Reason>>
+  readonly rejected: Stream<K, Rejection<Command, Reason>, S>
   /** The state of each entity after each command that changed it. */
-  readonly states: Table<K, NonNullable<State>>
+  readonly states: Table<K, NonNullable<State>, S>
 }
 
-export function decideFlow<K, C, State, Event, Reason>(
+export function decideFlow<K, C, State, Event, Reason, S>(
   flowTo: (store: string) => Flow,
   decider: Decider<C, State, Event, Reason, K>,
   option: AnyStoreOption | undefined,
-): Decided<K, C, State, Event, Reason> {
+): Decided<K, C, State, Event, Reason, S> {
   const name = storeNameOf('decide', option)
   const flow = flowTo(name)
   const { graph, words } = flow
@@ -34,7 +41,6 @@ export function decideFlow<K, C, State, Event, Reason>(
     key: flow.key,
     value: (decider.state as AnySerde | undefined) ?? json<unknown>(),
   })
-  const outputs: string[] = []
   const draft: ProcessorDraft = addStep(flow, {
     operator: 'decide',
     name: `decide(${name})`,
@@ -48,11 +54,11 @@ export function decideFlow<K, C, State, Event, Reason>(
   return {
     events: words.stream(output(undefined)),
     get rejected() {
-      return words.stream<K, Rejection<C, Reason>, NonNullable<K>>(output(rejectedOutput))
+      return words.stream<K, Rejection<C, Reason>, S>(output(rejectedOutput))
     },
     get states() {
       const { rekeyed: _, ...flow } = output(statesOutput)
-      return words.table<K, NonNullable<State>>({
+      return words.table<K, NonNullable<State>, S>({
         ...flow,
         value: store.value,
         demandOldValues: () => {},

@@ -21,7 +21,7 @@ export type AnySerde = Serde<unknown>
  */
 export interface Words {
   readonly stream: <K, V, S>(flow: Flow) => Stream<K, V, S>
-  readonly table: <K, V>(flow: TableFlow) => Table<K, V>
+  readonly table: <K, V, S>(flow: TableFlow) => Table<K, V, S>
 }
 
 /** What stands behind a stream: where in the graph it comes from, and how its records are written. */
@@ -58,11 +58,11 @@ export const addStep = (
 ): ProcessorDraft => graph.addProcessor({ ...step, inputs: [from] })
 
 /** Adds a step and goes on after it; `changes` says what the step did to serdes and key. */
-export const after = (
-  flow: Flow,
+export const after = <F extends Pick<Flow, 'graph' | 'from'>>(
+  flow: F,
   step: Step,
   changes: Partial<Pick<Flow, 'value' | 'rekeyed'>> = {},
-): Flow => ({
+): F => ({
   ...flow,
   ...changes,
   from: { node: addStep(flow, step).name, output: undefined },
@@ -86,23 +86,23 @@ export const erased = (options: {
 export interface RepartitionRequest extends SerdeOverrides {
   readonly name: string
   readonly partitions?: number | undefined
-  readonly keepNullKeys: boolean
 }
 
-/** Sends the flow through an internal topic, so that equal keys meet in one partition. */
+/**
+ * Sends the flow through an internal topic, so that equal keys meet in one partition. A null key is
+ * left out, also where a person asked for the topic, as Kafka Streams 4.3 does.
+ */
 export function repartition(flow: Flow, request: RepartitionRequest): Flow {
   const { graph, words } = flow
   const key = request.key ?? flow.key
   if (key === undefined) throw unknownKey(`repartition "${request.name}"`)
   const value = request.value ?? flow.value ?? json<unknown>()
   const topic = graph.addRepartition({ name: request.name, partitions: request.partitions })
-  const { from } = request.keepNullKeys
-    ? flow
-    : after(flow, {
-        operator: 'drop-null-keys',
-        name: `drop-null-keys(${request.name})`,
-        create: dropNullKeys,
-      })
+  const { from } = after(flow, {
+    operator: 'drop-null-keys',
+    name: `drop-null-keys(${request.name})`,
+    create: dropNullKeys,
+  })
   graph.addSink({ inputs: [from], target: { topic, key, value }, partition: undefined })
   const source = graph.addSource({
     topics: [topic],
@@ -119,7 +119,7 @@ export function repartition(flow: Flow, request: RepartitionRequest): Flow {
 
 /** The flow as a stateful step may use it: through an internal topic where its key was changed. */
 export function keyed(flow: Flow, name: string, serdes: SerdeOverrides = {}): Flow {
-  if (flow.rekeyed) return repartition(flow, { ...serdes, name, keepNullKeys: false })
+  if (flow.rekeyed) return repartition(flow, { ...serdes, name })
   return { ...flow, key: serdes.key ?? flow.key, value: serdes.value ?? flow.value }
 }
 
@@ -136,7 +136,7 @@ export function storeStep(
     stores: [store.name],
     create,
   })
-  return { ...next, key: store.key, value: store.value, demandOldValues: () => {} }
+  return { ...next, key: flow.key ?? store.key, value: store.value, demandOldValues: () => {} }
 }
 
 export type DeclaredStore = Pick<KeyValueStoreSpec, 'name' | 'key' | 'value'>

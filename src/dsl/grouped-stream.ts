@@ -1,9 +1,18 @@
 import type { Meta } from '../core/record.ts'
 import { aggregate } from '../operators/aggregate.ts'
 import { reduce } from '../operators/reduce.ts'
+import { selectKey } from '../operators/select-key.ts'
 import { json } from '../serde/json.ts'
 import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
-import { declareStore, storeStep, type AnySerde, type Flow } from './flow.ts'
+import {
+  after,
+  declareStore,
+  repartition,
+  storeStep,
+  type AnySerde,
+  type Flow,
+  type SerdeOverrides,
+} from './flow.ts'
 import type { Table } from './table.ts'
 
 /** Where the result is kept: the name is what Kafka and queries will know it by. */
@@ -17,12 +26,26 @@ export interface Grouping {
   readonly flowTo: (store: string) => Flow
 }
 
+/** By another key, through a topic, which is added with the first aggregation. */
+export function groupBy(
+  flow: Flow,
+  name: string,
+  serdes: SerdeOverrides,
+  select: (value: never, meta: Meta<never>) => unknown,
+): Grouping {
+  let grouped: Flow | undefined
+  const step = { operator: 'select-key', name: `select-key(${name})`, create: selectKey(select) }
+  const group = (): Flow => repartition(after(flow, step, { rekeyed: true }), { ...serdes, name })
+  return { flowTo: () => (grouped ??= group()) }
+}
+
 /**
  * Records by key. Aggregations leave out a null key or value (counted as dropped). The timestamp of
  * a result is the largest of its records'. Every record gives an update; a result that did not
  * change is forwarded too, as in Kafka Streams.
  */
-export class GroupedStream<out K, out V> {
+export class GroupedStream<out K, out V, in S = NonNullable<K>> {
+  declare readonly '~serde'?: (key: S) => void
   readonly #grouping: Grouping
 
   constructor(grouping: Grouping) {
@@ -30,7 +53,7 @@ export class GroupedStream<out K, out V> {
   }
 
   /** How many records each key has had. */
-  count(options: StoreChoice<NonNullable<K>, number>): Table<NonNullable<K>, number> {
+  count(options: StoreChoice<NonNullable<K>, number>): Table<NonNullable<K>, number, S> {
     const add = (_: unknown, count: number): number => count + 1
     return this.#table('count', options, json<number>() as AnySerde, (name) =>
       aggregate(name, () => 0, add),
@@ -48,7 +71,7 @@ export class GroupedStream<out K, out V> {
       meta: Meta<NonNullable<K>>,
     ) => NonNullable<V> | null,
     options: StoreChoice<NonNullable<K>, NonNullable<V>>,
-  ): Table<NonNullable<K>, NonNullable<V>> {
+  ): Table<NonNullable<K>, NonNullable<V>, S> {
     return this.#table('reduce', options, undefined, (name) => reduce(name, combine))
   }
 
@@ -61,7 +84,7 @@ export class GroupedStream<out K, out V> {
     initial: () => A,
     add: (value: NonNullable<V>, aggregate: A, meta: Meta<NonNullable<K>>) => A | null,
     options: StoreChoice<NonNullable<K>, NonNullable<A>>,
-  ): Table<NonNullable<K>, NonNullable<A>> {
+  ): Table<NonNullable<K>, NonNullable<A>, S> {
     const serde = json<unknown>()
     return this.#table('aggregate', options, serde, (name) => aggregate(name, initial, add))
   }
@@ -71,7 +94,7 @@ export class GroupedStream<out K, out V> {
     options: { readonly store: AnyStoreOption } | undefined,
     valueSerde: AnySerde | undefined,
     create: (store: string) => Parameters<typeof storeStep>[3],
-  ): Table<NonNullable<K>, NonNullable<A>> {
+  ): Table<NonNullable<K>, NonNullable<A>, S> {
     const name = storeNameOf(operator, options?.store)
     const flow = this.#grouping.flowTo(name)
     const store = declareStore(flow.graph, options?.store ?? name, {

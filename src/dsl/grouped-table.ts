@@ -27,7 +27,8 @@ export interface TableGrouping {
 }
 
 /** Rows of a table by group, for aggregations that add what comes and subtract what goes. */
-export class GroupedTable<out K, out V> {
+export class GroupedTable<out K, out V, in S = NonNullable<K>> {
+  declare readonly '~serde'?: (key: S) => void
   readonly #grouping: TableGrouping
 
   constructor(grouping: TableGrouping) {
@@ -35,7 +36,7 @@ export class GroupedTable<out K, out V> {
   }
 
   /** How many rows each group has; a group that was emptied stays, with 0, as in Kafka Streams. */
-  count(options: StoreChoice<K, number>): Table<K, number> {
+  count(options: StoreChoice<K, number>): Table<K, number, S> {
     return this.#table('count', options, json<number>() as AnySerde, (store) =>
       tableAggregate<K, V, number>(store, {
         initial: () => 0,
@@ -50,7 +51,7 @@ export class GroupedTable<out K, out V> {
     add: (aggregate: V, value: V, meta: Meta<K>) => V | null,
     subtract: (aggregate: V, value: V, meta: Meta<K>) => V | null,
     options: StoreChoice<K, V>,
-  ): Table<K, V> {
+  ): Table<K, V, S> {
     return this.#table('reduce', options, this.#grouping.member, (store) =>
       tableAggregate<K, V, V>(store, {
         initial: undefined,
@@ -69,7 +70,7 @@ export class GroupedTable<out K, out V> {
     add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     subtract: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     options: StoreChoice<K, NonNullable<A>>,
-  ): Table<K, NonNullable<A>> {
+  ): Table<K, NonNullable<A>, S> {
     return this.#table('aggregate', options, json<unknown>(), (store) =>
       tableAggregate<K, V, A>(store, { initial, add, subtract }),
     )
@@ -80,7 +81,7 @@ export class GroupedTable<out K, out V> {
     options: { readonly store: AnyStoreOption } | undefined,
     value: AnySerde,
     create: (store: string) => OperatorFactory,
-  ): Table<K, A> {
+  ): Table<K, A, S> {
     const name = storeNameOf(operator, options?.store)
     const flow = this.#grouping.flow()
     const store = declareStore(flow.graph, options?.store ?? name, { key: flow.key, value })
@@ -89,11 +90,11 @@ export class GroupedTable<out K, out V> {
 }
 
 /** Sends the updates of a table to their groups. The topic is added with the first aggregation. */
-export function groupTable<K, V>(
+export function groupTable(
   table: TableFlow,
   name: string,
   serdes: SerdeOverrides,
-  select: (value: V, meta: Meta<K>) => readonly [unknown, unknown],
+  select: (value: never, meta: Meta<never>) => readonly [unknown, unknown],
 ): TableGrouping {
   const key = serdes.key ?? table.key
   if (key === undefined) throw unknownKey(`groupBy "${name}"`)
@@ -101,13 +102,16 @@ export function groupTable<K, V>(
   let grouped: Flow | undefined
   const group = (): Flow => {
     table.demandOldValues()
-    const selected = after(table, {
-      operator: 'group-by',
-      name: `group-by(${name})`,
-      create: tableGroupBy(select, key),
-    })
+    const selected = after(
+      { ...table, rekeyed: true },
+      {
+        operator: 'group-by',
+        name: `group-by(${name})`,
+        create: tableGroupBy(select, key),
+      },
+    )
     const value = changeSerde(member) as AnySerde
-    return repartition({ ...selected, rekeyed: true }, { name, key, value, keepNullKeys: false })
+    return repartition(selected, { name, key, value })
   }
   return { member, flow: () => (grouped ??= group()) }
 }

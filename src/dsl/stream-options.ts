@@ -1,8 +1,8 @@
 import type { Duration } from '../core/duration.ts'
 import type { Meta } from '../core/record.ts'
-import type { Serde } from '../serde/serde.ts'
 import type { FailurePolicy } from '../topology/graph.ts'
 import type { AnyStoreOption } from '../topology/key-value-store.ts'
+import type { SerdeFor } from '../topology/serde-for.ts'
 
 export interface SourceOptions<K, V> {
   /** Milliseconds since the epoch, from the record; its own timestamp where none is given. */
@@ -15,8 +15,8 @@ export interface SourceOptions<K, V> {
 
 /** Serdes for records on their way through an internal topic; those of the stream by default. */
 export interface GroupOptions<K, V> {
-  readonly key?: Serde<NonNullable<K>>
-  readonly value?: Serde<NonNullable<V>>
+  readonly key?: SerdeFor<NonNullable<K>>
+  readonly value?: SerdeFor<NonNullable<V>>
 }
 
 export interface RepartitionOptions<K, V> extends GroupOptions<K, V> {

@@ -14,10 +14,21 @@ import type { FixedKeyProcessor } from '../topology/fixed-key-processor.ts'
 import type { ProcessorDraft } from '../topology/graph-builder.ts'
 import { storeNameOf, type StoreOption } from '../topology/key-value-store.ts'
 import type { Processor, SideOutput } from '../topology/processor.ts'
+import type { SerdeFor } from '../topology/serde-for.ts'
 import type { SinkTopic } from '../topology/topic.ts'
 import { decideFlow, type Decided } from './decided.ts'
-import * as flows from './flow.ts'
-import { GroupedStream } from './grouped-stream.ts'
+import {
+  addStep,
+  after,
+  declareStore,
+  erased,
+  keyed,
+  repartition,
+  storeStep,
+  type Flow,
+  type Step,
+} from './flow.ts'
+import { groupBy, GroupedStream } from './grouped-stream.ts'
 import { mergeFlows } from './merge.ts'
 import { processStep } from './process-step.ts'
 import { sinkTarget } from './sink.ts'
@@ -41,9 +52,9 @@ import type { Table } from './table.ts'
  */
 export class Stream<out K, out V, in S = NonNullable<K>> {
   declare readonly '~serde'?: (key: S) => void
-  readonly '~flow': flows.Flow
+  readonly '~flow': Flow
 
-  constructor(flow: flows.Flow) {
+  constructor(flow: Flow) {
     this['~flow'] = flow
   }
 
@@ -95,7 +106,7 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
 
   /** As `peek`, at the end of a stream. */
   forEach(action: (value: V, meta: Meta<K>) => void): void {
-    flows.addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
+    addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
   }
 
   /** The records of both. What is kept by key afterwards needs equal partition counts of their topics. */
@@ -127,52 +138,52 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
     })
   }
 
-  /** Through an internal topic, so that equal keys meet in one partition. Null keys are kept. */
-  repartition(this: Stream<S | null, V, S>, options: RepartitionOptions<K, V>): Stream<K, V>
-  repartition(
-    options: RepartitionOptions<K, V> & { readonly key: Serde<NonNullable<K>> },
-  ): Stream<K, V>
-  repartition(options: RepartitionOptions<K, V>): Stream<K, V> {
-    return new Stream(
-      flows.repartition(this['~flow'], {
-        ...erased(options),
-        name: options.name,
-        partitions: options.partitions,
-        keepNullKeys: true,
-      }),
-    )
+  /** Through an internal topic, so that equal keys meet in one partition. Null keys are left out. */
+  repartition(this: Stream<S | null, V, never>, options: RepartitionOptions<K, V>): Stream<K, V, S>
+  repartition<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: RepartitionOptions<K, V> & { readonly key: Serde<S2> },
+  ): Stream<K, V, S2>
+  repartition(options: RepartitionOptions<K, V>): Stream<K, V, never> {
+    const { name, partitions } = options
+    const request = { ...erased(options), name, partitions }
+    return new Stream(repartition(this['~flow'], request))
   }
 
   /** The latest value of each key; a null value deletes its row. Null keys are left out. */
   toTable(
-    this: Stream<S | null, V, S>,
+    this: Stream<S | null, V, never>,
     options: { readonly store: StoreOption<NonNullable<K>, NonNullable<V>> },
-  ): Table<NonNullable<K>, NonNullable<V>>
+  ): Table<NonNullable<K>, NonNullable<V>, S>
+  toTable<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+      readonly key: Serde<S2>
+    },
+  ): Table<NonNullable<K>, NonNullable<V>, S2>
   toTable(options: {
     readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
-    readonly key: Serde<NonNullable<K>>
-  }): Table<NonNullable<K>, NonNullable<V>>
-  toTable(options: {
-    readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
-    readonly key?: Serde<NonNullable<K>>
-  }): Table<NonNullable<K>, NonNullable<V>> {
+    readonly key?: SerdeFor<NonNullable<K>>
+  }): Table<NonNullable<K>, NonNullable<V>, never> {
     const name = storeNameOf('toTable', options?.store)
-    const flow = flows.keyed(this['~flow'], name, erased({ key: options.key }))
-    const store = flows.declareStore(flow.graph, options.store, flow)
-    return flow.words.table(flows.storeStep(flow, 'to-table', store, tableSource(name)))
+    const flow = keyed(this['~flow'], name, erased({ key: options.key }))
+    const store = declareStore(flow.graph, options.store, flow)
+    return flow.words.table(storeStep(flow, 'to-table', store, tableSource(name)))
   }
 
   /** For aggregations by the key as it is. */
   groupByKey(
-    this: Stream<S | null, V, S>,
+    this: Stream<S | null, V, never>,
     options?: GroupOptions<K, V>,
-  ): GroupedStream<NonNullable<K>, V>
-  groupByKey(
-    options: GroupOptions<K, V> & { readonly key: Serde<NonNullable<K>> },
-  ): GroupedStream<NonNullable<K>, V>
-  groupByKey(options: GroupOptions<K, V> = {}): GroupedStream<NonNullable<K>, V> {
+  ): GroupedStream<NonNullable<K>, V, S>
+  groupByKey<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: GroupOptions<K, V> & { readonly key: Serde<S2> },
+  ): GroupedStream<NonNullable<K>, V, S2>
+  groupByKey(options: GroupOptions<K, V> = {}): GroupedStream<NonNullable<K>, V, never> {
     const flow = this['~flow']
-    return new GroupedStream({ flowTo: (store) => flows.keyed(flow, store, erased(options)) })
+    return new GroupedStream({ flowTo: (store) => keyed(flow, store, erased(options)) })
   }
 
   /**
@@ -182,27 +193,16 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
   groupBy<K2 extends S>(
     select: (value: V, meta: Meta<K>) => K2 | null,
     options: GroupOptions<K2, V> & { readonly name: string },
-  ): GroupedStream<NonNullable<K2>, V>
-  groupBy<K2>(
+  ): GroupedStream<NonNullable<K2>, V, S>
+  groupBy<S2, K2 extends S2>(
     select: (value: V, meta: Meta<K>) => K2 | null,
-    options: GroupOptions<K2, V> & { readonly name: string; readonly key: Serde<NonNullable<K2>> },
-  ): GroupedStream<NonNullable<K2>, V>
+    options: GroupOptions<K2, V> & { readonly name: string; readonly key: Serde<S2> },
+  ): GroupedStream<NonNullable<K2>, V, S2>
   groupBy<K2>(
     select: (value: V, meta: Meta<K>) => K2 | null,
     options: GroupOptions<K2, V> & { readonly name: string },
-  ): GroupedStream<NonNullable<K2>, V> {
-    const { name } = options
-    let grouped: flows.Flow | undefined
-    const group = (): flows.Flow =>
-      flows.repartition(
-        flows.after(
-          this['~flow'],
-          { operator: 'select-key', name: `select-key(${name})`, create: selectKey(select) },
-          { rekeyed: true },
-        ),
-        { ...erased(options), name, keepNullKeys: false },
-      )
-    return new GroupedStream({ flowTo: () => (grouped ??= group()) })
+  ): GroupedStream<NonNullable<K2>, V, never> {
+    return new GroupedStream(groupBy(this['~flow'], options.name, erased(options), select))
   }
 
   /**
@@ -237,36 +237,36 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
    * dropped). A decider that throws changes nothing.
    */
   decide<State, Event, Reason = never>(
-    this: Stream<S | null, V, S>,
+    this: Stream<S | null, V, never>,
     decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
     options: { readonly store: StoreOption<NonNullable<K>, NonNullable<State>> },
-  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason>
-  decide<State, Event, Reason = never>(
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, S>
+  decide<State, Event, Reason = never, S2 = never>(
+    this: Stream<S2 | null, V, never>,
     decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
     options: {
       readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
-      readonly key: Serde<NonNullable<K>>
+      readonly key: Serde<S2>
     },
-  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason>
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, S2>
   decide<State, Event, Reason>(
     decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
     options: {
       readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
-      readonly key?: Serde<NonNullable<K>>
+      readonly key?: SerdeFor<NonNullable<K>>
     },
-  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason> {
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, never> {
     const flow = this['~flow']
-    const flowTo = (store: string): flows.Flow =>
-      flows.keyed(flow, store, erased({ key: options.key }))
+    const flowTo = (store: string): Flow => keyed(flow, store, erased({ key: options.key }))
     return decideFlow(flowTo, decider, options?.store)
   }
 
   #after<K2 = K, V2 = V>(
     operator: string,
-    create: flows.Step['create'],
-    changes: Parameters<typeof flows.after>[2],
+    create: Step['create'],
+    changes: Parameters<typeof after>[2],
   ): Stream<K2, V2, S> {
-    return new Stream(flows.after(this['~flow'], { operator, create }, changes))
+    return new Stream(after(this['~flow'], { operator, create }, changes))
   }
 }
 
@@ -274,7 +274,7 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
 export class ProcessedStream<out K, out V, in S = NonNullable<K>> extends Stream<K, V, S> {
   readonly #draft: ProcessorDraft
 
-  constructor(draft: ProcessorDraft, flow: flows.Flow) {
+  constructor(draft: ProcessorDraft, flow: Flow) {
     super({ ...flow, from: { node: draft.name, output: undefined } })
     this.#draft = draft
   }

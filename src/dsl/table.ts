@@ -12,7 +12,8 @@ import type { GroupOptions } from './stream-options.ts'
  * The latest value of each key, changing with every update (Kafka Streams' KTable). Callbacks see
  * rows, never deletions. An update that changes nothing is an update all the same.
  */
-export class Table<out K, out V> {
+export class Table<out K, out V, in S = NonNullable<K>> {
+  declare readonly '~serde'?: (key: S) => void
   readonly '~flow': TableFlow
 
   constructor(flow: TableFlow) {
@@ -26,15 +27,15 @@ export class Table<out K, out V> {
   filter<U extends V>(
     predicate: (value: V, meta: Meta<K>) => value is U,
     options?: { readonly store?: StoreOption<K, U> },
-  ): Table<K, U>
+  ): Table<K, U, S>
   filter(
     predicate: (value: V, meta: Meta<K>) => boolean,
     options?: { readonly store?: StoreOption<K, V> },
-  ): Table<K, V>
+  ): Table<K, V, S>
   filter(
     predicate: (value: V, meta: Meta<K>) => boolean,
     options: { readonly store?: AnyStoreOption } = {},
-  ): Table<K, V> {
+  ): Table<K, V, S> {
     return this.#filtered(
       'filter',
       (value, meta) => (predicate(value, meta) ? value : null),
@@ -46,7 +47,7 @@ export class Table<out K, out V> {
   filterNot(
     predicate: (value: V, meta: Meta<K>) => boolean,
     options: { readonly store?: StoreOption<K, V> } = {},
-  ): Table<K, V> {
+  ): Table<K, V, S> {
     return this.#filtered(
       'filter-not',
       (value, meta) => (predicate(value, meta) ? null : value),
@@ -58,12 +59,12 @@ export class Table<out K, out V> {
   mapValues<V2>(
     mapper: (value: V, meta: Meta<K>) => V2,
     options: { readonly store?: StoreOption<K, NonNullable<V2>> } = {},
-  ): Table<K, NonNullable<V2>> {
+  ): Table<K, NonNullable<V2>, S> {
     return this.#derived('map-values', { derive: mapper, skipsAbsent: false }, options, undefined)
   }
 
   /** Every update as a record; a deletion has the value null. */
-  toStream(): Stream<K, V | null> {
+  toStream(): Stream<K, V | null, S> {
     const { graph, words, key, value } = this['~flow']
     const { name: node } = addStep(this['~flow'], { operator: 'to-stream', create: tableToStream })
     return words.stream({
@@ -81,18 +82,18 @@ export class Table<out K, out V> {
    * changes is subtracted from its old group and added to its new one. A null key or value belongs
    * to no group.
    */
-  groupBy<K2 extends K, V2>(
+  groupBy<K2 extends S, V2>(
     select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
     options: GroupOptions<K2, V2> & { readonly name: string },
-  ): GroupedTable<NonNullable<K2>, NonNullable<V2>>
-  groupBy<K2, V2>(
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>, S>
+  groupBy<S2, K2 extends S2, V2>(
     select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
-    options: GroupOptions<K2, V2> & { readonly name: string; readonly key: Serde<NonNullable<K2>> },
-  ): GroupedTable<NonNullable<K2>, NonNullable<V2>>
+    options: GroupOptions<K2, V2> & { readonly name: string; readonly key: Serde<S2> },
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>, S2>
   groupBy<K2, V2>(
     select: (value: V, meta: Meta<K>) => readonly [key: K2 | null, value: V2],
     options: GroupOptions<K2, V2> & { readonly name: string },
-  ): GroupedTable<NonNullable<K2>, NonNullable<V2>> {
+  ): GroupedTable<NonNullable<K2>, NonNullable<V2>, never> {
     return new GroupedTable(groupTable(this['~flow'], options.name, erased(options), select))
   }
 
@@ -100,7 +101,7 @@ export class Table<out K, out V> {
     operator: string,
     derive: (value: V, meta: Meta<K>) => V | null,
     options: { readonly store?: AnyStoreOption },
-  ): Table<K, V> {
+  ): Table<K, V, S> {
     return this.#derived(operator, { derive, skipsAbsent: true }, options, this['~flow'].value)
   }
 
@@ -115,7 +116,7 @@ export class Table<out K, out V> {
     },
     option: { readonly store?: AnyStoreOption },
     value: TableFlow['value'],
-  ): Table<K, NonNullable<V2>> {
+  ): Table<K, NonNullable<V2>, S> {
     const flow = this['~flow']
     const demand: TableDemand = { oldValues: false }
     const demandOldValues = (): void => {
@@ -125,12 +126,12 @@ export class Table<out K, out V> {
     const next = { ...flow, value, demandOldValues }
     if (option.store === undefined) {
       const create = deriveTable({ derive, skipsAbsent, demand, store: undefined })
-      return new Table({ ...next, ...after(flow, { operator, create }) })
+      return new Table(after(next, { operator, create }))
     }
     const name = storeNameOf(operator, option.store)
     const store = declareStore(flow.graph, option.store, { key: flow.key, value })
     const create = deriveTable({ derive, skipsAbsent, demand, store: name })
     const step = { operator, name: `${operator}(${name})`, stores: [name], create }
-    return new Table({ ...next, ...after(flow, step), key: store.key, value: store.value })
+    return new Table({ ...after(next, step), value: store.value })
   }
 }

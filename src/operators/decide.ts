@@ -1,6 +1,6 @@
 import type { Meta } from '../core/record.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { Change, OperatorFactory } from '../topology/processor.ts'
+import type { OperatorFactory } from '../topology/processor.ts'
 import { tableStore } from './table-store.ts'
 
 const rejectedMarker: unique symbol = Symbol.for('millrace.Rejected')

@@ -144,7 +144,7 @@ export class FreeKeyContext extends NodeContext {
 }
 
 export class FixedKeyContext extends NodeContext {
-  readonly forward = (record: FixedKeyForwardedRecord<unknown, unknown>): void => {
+  readonly forward = (record: FixedKeyForwardedRecord<unknown>): void => {
     const { key: current, timestampMs, headers } = this.occasion()
     const key = current === undefined ? record.key : current
     if (key === undefined || (record.key !== undefined && record.key !== key)) {

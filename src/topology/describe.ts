@@ -84,7 +84,7 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
       backend: store.backend,
       logged: store.logged,
       cached: store.cached,
-      changelogConfigs: Object.fromEntries(Object.entries(store.changelogConfigs).toSorted()),
+      changelogConfigs: sortedByName(store.changelogConfigs),
     })),
     repartitions: [...topology.repartitions.values()].map(({ name, partitions }) => ({
       name,
@@ -168,6 +168,13 @@ const describeSource = (node: SourceNode) => ({
   timestamp: node.timestamp === undefined ? ('record' as const) : ('extractor' as const),
   onBadRecord: node.onBadRecord ?? null,
 })
+
+const sortedByName = (configs: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(configs)
+      .toSorted((left, right) => (left < right ? -1 : 1))
+      .map((name) => [name, configs[name] ?? '']),
+  )
 
 const inputText = ({ node, output }: NodeInput): string =>
   output === undefined ? node : `${node}:${output}`

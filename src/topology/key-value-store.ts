@@ -2,6 +2,7 @@ import type { Serde } from '../serde/serde.ts'
 import type { KeyValueStoreSpec } from '../state/store-spec.ts'
 import { invalidTopology } from './invalid-topology.ts'
 import { checkKafkaName } from './names.ts'
+import type { SerdeFor } from './serde-for.ts'
 
 export type { KeyValueStoreSpec }
 
@@ -18,14 +19,17 @@ export interface KeyValueStoreOptions<K, V> {
   readonly cached?: boolean
 }
 
-/** Where a step keeps its state: a name, or a store with settings of its own. */
-export type StoreOption<K, V> = string | KeyValueStoreSpec<K, V>
-
-/** A store of any key and value: serdes read and write, so no one type of key stands for all. */
-export interface AnyStoreSpec extends Omit<KeyValueStoreSpec, 'key' | 'value'> {
-  readonly key: { readonly name: string }
-  readonly value: { readonly name: string }
+/** A store that can keep these keys and values. */
+export interface StoreSpecFor<in K, in V> extends Omit<KeyValueStoreSpec, 'key' | 'value'> {
+  readonly key: SerdeFor<K>
+  readonly value: SerdeFor<V>
 }
+
+/** Where a step keeps its state: a name, or a store with settings of its own. */
+export type StoreOption<K, V> = string | StoreSpecFor<K, V>
+
+/** A store of any key and value. */
+export type AnyStoreSpec = StoreSpecFor<never, never>
 
 export type AnyStoreOption = string | AnyStoreSpec
 
