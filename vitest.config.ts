@@ -2,8 +2,15 @@ import { defineConfig } from 'vitest/config'
 
 const needsKafka = ['integration-tests/**/*.test.ts', 'src/**/*.kafka.test.ts']
 
+/** A folder to which each run adds its results as JSON; .ci/run adds them up. */
+const reports = process.env['MILLRACE_TEST_REPORTS']
+
 export default defineConfig({
   test: {
+    reporters:
+      reports === undefined
+        ? ['default']
+        : ['default', ['json', { outputFile: `${reports}/${process.pid}.json` }]],
     projects: [
       {
         test: {
