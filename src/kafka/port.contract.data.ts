@@ -38,8 +38,17 @@ async function openWithTopic(
 }
 
 export function dataContract(open: () => Promise<ContractCluster>): void {
-  describe('producing and fetching', () => {
-    test('gives every record back as it was written', async () => {
+  recordsContract(open)
+  refusedBatchesContract(open)
+  leadersContract(open)
+  fetchingContract(open)
+  listOffsetsContract(open)
+  idempotenceContract(open)
+}
+
+function recordsContract(open: () => Promise<ContractCluster>): void {
+  describe('records', () => {
+    test('come back as they were written', async () => {
       await using at = await openWithTopic(open)
       const headers: Headers = [
         ['null', null],
@@ -73,7 +82,7 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       ])
     })
 
-    test.each(compressions)('takes and returns batches compressed with %s', async (compression) => {
+    test.each(compressions)('come back when they were compressed with %s', async (compression) => {
       await using at = await openWithTopic(open)
       const values = Array.from({ length: 50 }, (_, each) => `${each} ${'y'.repeat(100)}`)
       await writePlain(at, at.topic, values, { compression })
@@ -81,7 +90,7 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       expect((await readAll(at.port, at.topic)).values).toEqual([...values, 'after'])
     })
 
-    test('a topic with LogAppendTime gives records the time of the broker', async () => {
+    test('have the time of the broker in a topic with LogAppendTime', async () => {
       await using at = await openWithTopic(open, { 'message.timestamp.type': 'LogAppendTime' })
       const beforeMs = at.clock.nowMs()
       const longAgo = { value: bytes('old'), timestampMs: 1_000_000_000_000 }
@@ -91,8 +100,12 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       expect(first?.timestampMs).toBeGreaterThanOrEqual(beforeMs - 1_000)
       expect(second?.timestampMs).toBe(first?.timestampMs)
     })
+  })
+}
 
-    test('a batch larger than the topic takes is refused and leaves nothing', async () => {
+function refusedBatchesContract(open: () => Promise<ContractCluster>): void {
+  describe('a topic', () => {
+    test('refuses a batch larger than it takes, and keeps nothing of it', async () => {
       await using at = await openWithTopic(open, { 'max.message.bytes': '10000' })
       const large = batchOf(['x'.repeat(20_000)], at.clock.nowMs())
       expect(await refusalOf(produceBatch(at.port, at.topic, large))).toEqual({
@@ -102,7 +115,7 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       expect(await endOffset(at.port, at.topic)).toBe(0)
     })
 
-    test('a batch that was damaged on the way is refused', async () => {
+    test('refuses a batch that was damaged on the way', async () => {
       await using at = await openWithTopic(open)
       const batch = batchOf(['whole'], at.clock.nowMs())
       batch[batch.length - 2]! ^= 0xff
@@ -112,7 +125,7 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       expect(await endOffset(at.port, at.topic)).toBe(0)
     })
 
-    test('a compacted topic refuses records without a key', async () => {
+    test('that is compacted refuses records without a key', async () => {
       await using at = await openWithTopic(open, { 'cleanup.policy': 'compact' })
       const batch = batchOf([{ key: null, value: bytes('lost') }], at.clock.nowMs())
       expect(await refusalOf(produceBatch(at.port, at.topic, batch))).toEqual({
@@ -120,8 +133,12 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
         kind: 'fatal',
       })
     })
+  })
+}
 
-    test('each partition of a request succeeds or fails on its own', async () => {
+function leadersContract(open: () => Promise<ContractCluster>): void {
+  describe('a broker', () => {
+    test('answers for each partition of a request on its own', async () => {
       await using at = await openWithTopic(open)
       const leader = await leaderOf(at.port, at.topic)
       const unknown = uniqueName('unknown')
@@ -142,7 +159,7 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       ])
     })
 
-    test('a broker that does not lead a partition says so', async ({ skip }) => {
+    test('that does not lead a partition says so', async ({ skip }) => {
       await using at = await openWithTopic(open)
       if (at.cluster.brokers < 2) skip('there is no second broker to ask')
       const leader = await leaderOf(at.port, at.topic)
@@ -162,10 +179,6 @@ export function dataContract(open: () => Promise<ContractCluster>): void {
       expect([produced?.error, fetched?.error]).toMatchObject([wrong, wrong])
     })
   })
-
-  fetchingContract(open)
-  listOffsetsContract(open)
-  idempotenceContract(open)
 }
 
 function fetchingContract(open: () => Promise<ContractCluster>): void {

@@ -94,6 +94,13 @@ async function twoMembers(at: OpenedGroup, how: JoinHow = {}) {
 }
 
 export function groupsContract(open: () => Promise<ContractCluster>): void {
+  generationsContract(open)
+  departuresContract(open)
+  staticMembersContract(open)
+  describeGroupsContract(open)
+}
+
+function generationsContract(open: () => Promise<ContractCluster>): void {
   describe('a group', () => {
     test('of one member: it leads and gets what it assigns itself', async () => {
       await using at = await openGroup(open)
@@ -118,10 +125,9 @@ export function groupsContract(open: () => Promise<ContractCluster>): void {
         annaJoined.leaderId === annaJoined.member.memberId
           ? [annaJoined, benJoined]
           : [benJoined, annaJoined]
-      expect(leads.members.map(({ metadata }) => text(metadata)).sort()).toEqual([
-        'anna by sticky',
-        'ben by sticky',
-      ])
+      expect(new Set(leads.members.map(({ metadata }) => text(metadata)))).toEqual(
+        new Set(['anna by sticky', 'ben by sticky']),
+      )
       expect(follows.members).toEqual([])
       const assignments = {
         [annaJoined.member.memberId]: 'for anna',
@@ -153,7 +159,11 @@ export function groupsContract(open: () => Promise<ContractCluster>): void {
       })
       expect((await benJoins).protocol).toBe('old')
     })
+  })
+}
 
+function departuresContract(open: () => Promise<ContractCluster>): void {
+  describe('a group', () => {
     test('forgets a member that leaves, and tells the others', async () => {
       await using at = await openGroup(open)
       const { anna, ben, annaJoined, benJoined } = await twoMembers(at)
@@ -200,9 +210,6 @@ export function groupsContract(open: () => Promise<ContractCluster>): void {
       ]).toEqual([staleGeneration, staleGeneration, unknownMember, unknownMember])
     })
   })
-
-  staticMembersContract(open)
-  describeGroupsContract(open)
 }
 
 function staticMembersContract(open: () => Promise<ContractCluster>): void {

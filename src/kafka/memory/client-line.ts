@@ -74,7 +74,7 @@ export class ClientLine {
   }
 
   async #carryOut<T>(sending: Sending<T>): Promise<T> {
-    const { to, effect, refused, ...facts } = sending
+    const { to, effect: _, refused, ...facts } = sending
     const node = this.#nodeOf(to)
     const request = await this.#faults.arrival({ ...facts, clientId: this.clientId, node })
     if ((await this.#faults.ask('before', request)) === 'die') throw this.#die()

@@ -26,6 +26,6 @@ export class Timers {
   }
 
   cancelAll(): void {
-    for (const name of [...this.#running.keys()]) this.cancel(name)
+    for (const name of this.#running.keys()) this.cancel(name)
   }
 }
