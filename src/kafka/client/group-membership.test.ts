@@ -1,0 +1,324 @@
+import { expect, test } from 'vitest'
+import { silentLogger } from '../../core/logger.ts'
+import { KafkaError } from '../port.ts'
+import { bytesOf, simulate, textOf, type Simulation } from './client.fixtures.ts'
+import {
+  GroupMembership,
+  type Assign,
+  type GroupMembershipOptions,
+  type MembershipState,
+} from './group-membership.ts'
+
+const SESSION_MS = 10_000
+const HEARTBEAT_MS = 3_000
+
+interface Client {
+  readonly membership: GroupMembership
+  readonly states: MembershipState[]
+}
+
+async function client(
+  simulation: Simulation,
+  name: string,
+  options: Partial<GroupMembershipOptions> = {},
+): Promise<Client> {
+  const port = await simulation.connect(name)
+  const states: MembershipState[] = []
+  const membership: GroupMembership = new GroupMembership({
+    port,
+    clock: simulation.clock,
+    logger: silentLogger,
+    groupId: 'billing',
+    instanceId: null,
+    sessionTimeoutMs: SESSION_MS,
+    rebalanceTimeoutMs: 30_000,
+    heartbeatIntervalMs: HEARTBEAT_MS,
+    protocolName: 'millrace',
+    onEvent: () => states.push(membership.state),
+    ...options,
+  })
+  return { membership, states }
+}
+
+/** Everybody is told how many they are and what they said of themselves. */
+const byCount: Assign = async (members) =>
+  new Map(
+    members.map(({ memberId, metadata }) => [
+      memberId,
+      bytesOf(`${textOf(metadata)} of ${members.length}`),
+    ]),
+  )
+
+const joined = async ({ membership }: Client, metadata: string): Promise<string | null> =>
+  textOf(await membership.join(bytesOf(metadata), byCount))
+
+/** Both join until they agree on one generation. */
+async function joinTogether(simulation: Simulation, a: Client, b: Client) {
+  await simulation.clock.run(() => joined(a, 'a'))
+  const joining = joined(b, 'b')
+  await simulation.clock.advance(HEARTBEAT_MS)
+  const assignments = await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
+  return assignments
+}
+
+test('a single member leads its group and assigns to itself', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  expect([a.membership.state, a.membership.member]).toEqual(['unjoined', undefined])
+  expect(await simulation.clock.run(() => joined(a, 'a'))).toBe('a of 1')
+  expect(a.states).toEqual(['stable'])
+  expect(a.membership.member).toMatchObject({ groupId: 'billing', generation: 1, instanceId: null })
+  expect(simulation.cluster.groupState('billing')).toMatchObject({ state: 'Stable' })
+})
+
+test('heartbeats keep the session, from the join on and without anybody asking', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  await simulation.clock.advance(10 * SESSION_MS)
+  expect(a.membership.state).toBe('stable')
+  expect(simulation.cluster.groupState('billing')?.members.length).toBe(1)
+  const beats = simulation.cluster.faults.count(({ api }) => api === 'heartbeat')
+  expect(beats).toBe(Math.floor((10 * SESSION_MS) / HEARTBEAT_MS))
+})
+
+test('when another member joins, the first one hears of it, is still a member, and joins again', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await simulation.clock.run(() => joined(a, 'a'))
+  const old = a.membership.member
+  const joining = joined(b, 'b')
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect([a.membership.state, a.membership.member]).toEqual(['rebalancing', old])
+  const port = await simulation.connect('committer')
+  await port.offsetCommit(old!, [])
+
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect(a.membership.state).toBe('rebalancing')
+  const assignments = await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
+  expect(assignments).toEqual(['a of 2', 'b of 2'])
+  expect([a.states, b.states]).toEqual([['stable', 'rebalancing', 'stable'], ['stable']])
+  expect([a.membership.member?.generation, b.membership.member?.generation]).toEqual([2, 2])
+  expect(a.membership.member?.memberId).toBe(old?.memberId)
+  expect(a.membership.timesLost).toBe(0)
+})
+
+test('a member that leaves gives way at once', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await joinTogether(simulation, a, b)
+  await simulation.clock.run(() => b.membership.leave())
+  expect([b.membership.state, b.membership.member]).toEqual(['unjoined', undefined])
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect(a.membership.state).toBe('rebalancing')
+  expect(await simulation.clock.run(() => joined(a, 'a'))).toBe('a of 1')
+})
+
+test('a member that closes without leaving is waited for until its session ends', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await joinTogether(simulation, a, b)
+  await b.membership.close()
+  await simulation.clock.advance(SESSION_MS / 2)
+  expect(a.membership.state).toBe('stable')
+  await simulation.clock.advance(SESSION_MS)
+  expect(a.membership.state).toBe('rebalancing')
+})
+
+test('a member that cannot reach the group for a session has lost its generation', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  const old = a.membership.member
+  const thaw = simulation.cluster.faults.freeze('a')
+  await simulation.clock.advance(SESSION_MS - 1)
+  expect(a.membership.state).toBe('stable')
+  await simulation.clock.advance(1)
+  expect([a.membership.state, a.membership.member]).toEqual(['lost', undefined])
+  await simulation.clock.advance(SESSION_MS)
+  thaw()
+  expect(await simulation.clock.run(() => joined(a, 'a'))).toBe('a of 1')
+  expect(a.membership.member?.memberId).not.toBe(old?.memberId)
+  expect([a.states, a.membership.timesLost]).toEqual([['stable', 'lost', 'stable'], 1])
+})
+
+test('heartbeats whose answers are lost end the session, though the requests arrive', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  simulation.cluster.faults.loseReply(({ api }) => api === 'heartbeat', Infinity)
+  await simulation.clock.advance(SESSION_MS)
+  expect(a.membership.state).toBe('lost')
+})
+
+test('a few failed heartbeats do not matter', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  const { faults } = simulation.cluster
+  faults.loseRequest(({ api }) => api === 'heartbeat', 20)
+  await simulation.clock.advance(SESSION_MS)
+  faults.coordinatorGone('group', 'billing', SESSION_MS / 2)
+  await simulation.clock.advance(SESSION_MS)
+  faults.moveCoordinator('group', 'billing')
+  await simulation.clock.advance(SESSION_MS)
+  expect(a.states).toEqual(['stable'])
+})
+
+test('a member the group has forgotten hears of it and comes back as a new one', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await joinTogether(simulation, a, b)
+  const old = b.membership.member
+  simulation.cluster.faults.refuse(
+    ({ api, clientId }) => api === 'heartbeat' && clientId === 'b',
+    'UNKNOWN_MEMBER_ID',
+  )
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect([b.membership.state, b.membership.member]).toEqual(['lost', undefined])
+  const joining = joined(b, 'b')
+  await simulation.clock.advance(HEARTBEAT_MS)
+  await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
+  expect(b.membership.member?.memberId).not.toBe(old?.memberId)
+})
+
+test('a member that is thrown out during its join comes back as a new one and says so', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  simulation.cluster.faults.refuse(({ api }) => api === 'syncGroup', 'UNKNOWN_MEMBER_ID')
+  expect(await simulation.clock.run(() => joined(a, 'a'))).not.toBeNull()
+  expect(a.states).toEqual(['stable', 'rebalancing', 'lost', 'stable'])
+  expect(a.membership.timesLost).toBe(1)
+})
+
+test('an old generation is lost', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  simulation.cluster.faults.refuse(({ api }) => api === 'heartbeat', 'ILLEGAL_GENERATION')
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect([a.membership.state, a.membership.member]).toEqual(['lost', undefined])
+  await simulation.clock.run(() => joined(a, 'a'))
+  expect(a.membership.state).toBe('stable')
+})
+
+test('a join goes on through lost answers, a coordinator that is gone, and one that moves', async () => {
+  using simulation = simulate({ brokers: 3 })
+  const a = await client(simulation, 'a')
+  const { faults } = simulation.cluster
+  faults.loseReply(({ api }) => api === 'joinGroup')
+  faults.loseReply(({ api }) => api === 'syncGroup')
+  faults.coordinatorGone('group', 'billing', 4_000)
+  const joining = joined(a, 'a')
+  await simulation.clock.advance(2_000)
+  faults.moveCoordinator('group', 'billing')
+  expect(await simulation.clock.run(() => joining)).toMatch(/^a of /)
+  expect(a.membership.state).toBe('stable')
+})
+
+test('a rebalance that begins during the sync starts the join again', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  simulation.cluster.faults.refuse(({ api }) => api === 'syncGroup', 'REBALANCE_IN_PROGRESS', 2)
+  expect(await simulation.clock.run(() => joined(a, 'a'))).toBe('a of 1')
+  expect(simulation.cluster.faults.count(({ api }) => api === 'joinGroup')).toBe(3)
+})
+
+test('a leader that takes longer than a session to assign keeps its session', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  const slowly: Assign = async (members) => {
+    await simulation.clock.sleep(2 * SESSION_MS)
+    return byCount(members)
+  }
+  const assignment = simulation.clock.run(() => a.membership.join(bytesOf('a'), slowly))
+  expect(textOf(await assignment)).toBe('a of 1')
+  expect(simulation.cluster.faults.count(({ api }) => api === 'joinGroup')).toBe(1)
+})
+
+test('while a join waits for others, the session does not end', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await simulation.clock.run(() => joined(a, 'a'))
+  const joining = joined(b, 'b')
+  await simulation.clock.advance(25_000)
+  expect(a.membership.state).toBe('rebalancing')
+  const assignments = await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
+  expect(assignments).toEqual(['a of 2', 'b of 2'])
+})
+
+test('a fenced static member is told so by join and by its state', async () => {
+  using simulation = simulate()
+  const first = await client(simulation, 'first', { instanceId: 'pod-1' })
+  await simulation.clock.run(() => joined(first, 'first'))
+  const second = await client(simulation, 'second', { instanceId: 'pod-1' })
+  await simulation.clock.run(() => joined(second, 'second'))
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect([first.membership.state, first.membership.member]).toEqual(['lost', undefined])
+  await expect(simulation.clock.run(() => joined(first, 'first'))).rejects.toMatchObject({
+    code: 'FENCED_INSTANCE_ID',
+  })
+  expect(second.membership.state).toBe('stable')
+})
+
+test('a static member leaves without telling, because it is expected back', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a', { instanceId: 'pod-1' })
+  await simulation.clock.run(() => joined(a, 'a'))
+  await simulation.clock.run(() => a.membership.leave())
+  expect(simulation.cluster.faults.count(({ api }) => api === 'leaveGroup')).toBe(0)
+})
+
+test('a refused join rejects, and so does one whose assignment fails', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  simulation.cluster.faults.refuse(({ api }) => api === 'joinGroup', 'GROUP_AUTHORIZATION_FAILED')
+  await expect(simulation.clock.run(() => joined(a, 'a'))).rejects.toMatchObject({
+    code: 'GROUP_AUTHORIZATION_FAILED',
+  })
+  const failing: Assign = () => Promise.reject(new Error('no plan'))
+  await expect(
+    simulation.clock.run(() => a.membership.join(bytesOf('a'), failing)),
+  ).rejects.toThrow('no plan')
+  expect(a.membership.state).toBe('unjoined')
+})
+
+test('closing ends a join that waits', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await simulation.clock.run(() => joined(a, 'a'))
+  const joining = joined(b, 'b')
+  const refused = expect(joining).rejects.toBeInstanceOf(KafkaError)
+  await simulation.clock.advance(1_000)
+  await b.membership.close()
+  await refused
+  await expect(joined(b, 'b')).rejects.toMatchObject({ code: 'MEMBER_CLOSED' })
+})
+
+test('a member that leaves while its join waits leaves no ghost behind', async () => {
+  using simulation = simulate()
+  const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
+  await simulation.clock.run(() => joined(a, 'a'))
+  const refused = expect(joined(b, 'b')).rejects.toBeInstanceOf(KafkaError)
+  await simulation.clock.advance(1_000)
+  await simulation.clock.run(() => b.membership.leave())
+  await refused
+  await simulation.clock.advance(HEARTBEAT_MS)
+  await simulation.clock.run(() => joined(a, 'a'))
+  await simulation.clock.advance(HEARTBEAT_MS)
+  await simulation.clock.run(() => joined(a, 'a'))
+  expect(simulation.cluster.groupState('billing')?.members.map(({ clientId }) => clientId)).toEqual(
+    ['a'],
+  )
+})
+
+test('leaving takes seconds at most when nobody answers', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  simulation.cluster.faults.freeze('a')
+  const before = simulation.clock.nowMs()
+  await simulation.clock.run(() => a.membership.leave())
+  expect(simulation.clock.nowMs() - before).toBe(3_000)
+})
