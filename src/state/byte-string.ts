@@ -5,7 +5,12 @@
  */
 export type ByteString = string
 
-export const byteString = (bytes: Uint8Array): ByteString =>
-  Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length)
+/** The first `length` bytes. */
+export const byteString = (bytes: Uint8Array, length = bytes.length): ByteString =>
+  Buffer.prototype.latin1Slice.call(bytes, 0, length)
 
 export const bytesOf = (text: ByteString): Buffer => Buffer.from(text, 'latin1')
+
+/** Writes the bytes at `start`; returns where they end. */
+export const writeBytes = (text: ByteString, target: Uint8Array, start: number): number =>
+  start + (Buffer.prototype.latin1Write.call(target, text, start, text.length) as number)

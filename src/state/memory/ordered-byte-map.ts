@@ -39,6 +39,11 @@ export class OrderedByteMap<V extends object | string> {
     return this.#values.values()
   }
 
+  /** Every value by its key's order; cheaper than `entries`, and no order is kept for it. */
+  sorted(): V[] {
+    return [...this.#values.keys()].sort().map((key) => this.#values.get(key)!)
+  }
+
   /** `from` inclusive, `to` exclusive; null is unbounded. */
   *entries(
     from: ByteString | null,

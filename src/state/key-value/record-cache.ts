@@ -1,0 +1,242 @@
+import { assert } from '../../core/errors.ts'
+import { noHeaders, type Headers, type Offset } from '../../core/record.ts'
+import type { RecordMeta } from '../../core/record-meta.ts'
+import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
+import { estimateChange } from '../cache/estimate-change.ts'
+import { Overlay } from '../cache/overlay.ts'
+import { OrderedByteMap } from '../memory/ordered-byte-map.ts'
+import type { FlushListener, KeyValue, ValueAndTimestamp } from '../store.ts'
+import type { Identity } from './key-space.ts'
+import { heapBytes, owned, type Rows } from './rows.ts'
+
+/** Values are not serialised when they are put: the size of one in so many is taken for all. */
+const SAMPLE_EVERY = 16
+/** How much one sample moves the mean. */
+const SAMPLE_WEIGHT = 1 / 8
+/** A step behind a cached store that puts into that store again, at every flush, never ends. */
+const FLUSH_ROUNDS_MAX = 1_000
+
+/** The last update of a key since the last flush, with the record that made it. */
+interface Pending<K, V> {
+  readonly key: K
+  readonly text: ByteString
+  identity: Identity
+  /** Undefined is a delete. */
+  value: V | undefined
+  timestampMs: number
+  headers: Headers
+  topic: string
+  partition: number
+  offset: Offset
+}
+
+/**
+ * Kafka Streams' record cache (KIP-63): updates of a key are coalesced until a flush, which comes
+ * before every commit, or until the cache is full. Then each one is serialised, logged and announced
+ * to the listener, in the order of the last update of each key, as Kafka Streams does. Where Kafka
+ * Streams flushes all that is dirty once it must evict a dirty row, this evicts only as much as it
+ * must: what was not updated for the longest time.
+ */
+export class RecordCache<K, V> {
+  readonly #rows: Rows<K, V>
+  readonly #meta: RecordMeta
+  readonly #maxBytes: number
+  /** In the order of the last update. */
+  #pending = new Map<Identity, Pending<K, V>>()
+  /** Kept between evictions: to find the first entry of a Map is to step over all deleted ones. */
+  #oldest: Iterator<Pending<K, V>> = this.#pending.values()
+  #order: OrderedByteMap<Pending<K, V>> | undefined
+  readonly #merged: Overlay<Uint8Array | Pending<K, V>>
+  #listener: FlushListener<K, V> | undefined
+  #keyBytes = 0
+  #meanValueBytes = 0
+  #puts = 0
+  #releases = 0
+
+  constructor(rows: Rows<K, V>, meta: RecordMeta, maxBytes: number) {
+    this.#rows = rows
+    this.#meta = meta
+    this.#maxBytes = maxBytes
+    this.#merged = new Overlay<Uint8Array | Pending<K, V>>(
+      { range: (from, to, direction) => this.#pendingRange(from, to, direction) },
+      rows.buffer,
+      () => this.#releases,
+    )
+  }
+
+  set listener(listener: FlushListener<K, V>) {
+    this.#listener = listener
+  }
+
+  /** Identities are void: from now on the text of a key is its identity. */
+  readonly useTexts = (): void => {
+    const pending = new Map<Identity, Pending<K, V>>()
+    for (const each of this.#pending.values()) {
+      each.identity = each.text
+      pending.set(each.text, each)
+    }
+    this.#pending = pending
+    this.#oldest = pending.values()
+  }
+
+  read(key: K): ValueAndTimestamp<V | undefined> {
+    const quick = this.#rows.keys.quick(key)
+    const pending = quick === undefined ? undefined : this.#pending.get(quick)
+    if (pending !== undefined) return pending
+    const row = this.#rows.row(key)
+    return this.#pending.get(row.identity) ?? this.#rows.known(row)
+  }
+
+  write(key: K, value: V | null, timestampMs: number): void {
+    if (value !== null && this.#puts++ % SAMPLE_EVERY === 0) this.#sample(value)
+    const pending = this.#take(key)
+    const meta = this.#meta
+    pending.value = value === null ? undefined : owned(value)
+    pending.timestampMs = timestampMs
+    pending.headers = meta.headers
+    pending.topic = meta.topic
+    pending.partition = meta.partition
+    pending.offset = meta.offset
+    this.#pending.set(pending.identity, pending)
+    this.#evict()
+  }
+
+  readonly range = (
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    direction: 'forward' | 'backward',
+  ): IterableIterator<KeyValue<K, V>> =>
+    this.#pending.size === 0
+      ? this.#rows.range(from, to, direction)
+      : this.#mergedRange(from, to, direction)
+
+  readonly approximateCount = (): number =>
+    this.#rows.approximateCount() +
+    estimateChange(this.#pending.values(), this.#pending.size, ({ key, value }) => {
+      const known = this.#rows.read(key).value !== undefined
+      return Number(value !== undefined) - Number(known)
+    })
+
+  /** Of the heap, an estimate. */
+  pendingBytes(): number {
+    return this.#keyBytes + this.#pending.size * heapBytes(0, this.#meanValueBytes)
+  }
+
+  /** Leaves nothing pending, not even what was put by the steps that were told. */
+  flush(): void {
+    for (let round = 0; this.#pending.size > 0; round++) {
+      assert(round < FLUSH_ROUNDS_MAX, 'a flush of a store does not fill its cache again for ever')
+      for (const pending of [...this.#pending.values()]) {
+        if (this.#pending.get(pending.identity) === pending) this.#release(pending)
+      }
+    }
+  }
+
+  clear(): void {
+    this.#pending.clear()
+    this.#order = undefined
+    this.#keyBytes = 0
+  }
+
+  #sample(value: V): void {
+    const bytes = this.#rows.encodeValue(value).length
+    const weight = this.#meanValueBytes === 0 ? 1 : SAMPLE_WEIGHT
+    this.#meanValueBytes += (bytes - this.#meanValueBytes) * weight
+  }
+
+  /** Whatever is pending for the key, taken out to be put last, or a new one. */
+  #take(key: K): Pending<K, V> {
+    const quick = this.#rows.keys.quick(key)
+    let pending = quick === undefined ? undefined : this.#pending.get(quick)
+    if (pending === undefined) {
+      const row = this.#rows.row(key)
+      pending = this.#pending.get(row.identity) ?? this.#add(owned(key), row.identity, row.key)
+    }
+    this.#pending.delete(pending.identity)
+    return pending
+  }
+
+  #add(key: K, identity: Identity, text: ByteString): Pending<K, V> {
+    const pending: Pending<K, V> = {
+      key,
+      text,
+      identity,
+      value: undefined,
+      timestampMs: -1,
+      headers: noHeaders,
+      topic: '',
+      partition: -1,
+      offset: -1,
+    }
+    this.#keyBytes += 2 * text.length
+    this.#order?.set(text, pending)
+    return pending
+  }
+
+  #evict(): void {
+    while (this.#pending.size > 0 && this.pendingBytes() > this.#maxBytes) {
+      const next = this.#oldest.next()
+      if (next.done === true) this.#oldest = this.#pending.values()
+      else this.#release(next.value)
+    }
+  }
+
+  /** Where it throws before the listener is called, the update stays pending. */
+  #release(pending: Pending<K, V>): void {
+    const { key, identity, value = null, timestampMs, headers } = pending
+    const row = this.#rows.row(key)
+    const old = this.#rows.known(row).value
+    const changes = value !== null || old !== undefined
+    if (changes) this.#rows.writeRow(row, key, value, timestampMs)
+    this.#pending.delete(identity)
+    this.#order?.delete(pending.text)
+    this.#keyBytes -= 2 * pending.text.length
+    this.#releases++
+    // As in Kafka Streams: a delete of what was never there is no news.
+    if (changes && this.#listener !== undefined) {
+      this.#announce(pending, () => this.#listener?.(key, value, old ?? null, timestampMs, headers))
+    }
+  }
+
+  /** Under the record that made the update; then the one being processed goes on. */
+  #announce(pending: Pending<K, V>, announce: () => void): void {
+    const meta = this.#meta
+    const { key, timestampMs, headers, topic, partition, offset } = meta
+    meta.from(pending.topic, pending.partition, pending.offset)
+    meta.at(pending.key, pending.timestampMs, pending.headers)
+    try {
+      announce()
+    } finally {
+      meta.from(topic, partition, offset)
+      meta.at(key, timestampMs, headers)
+    }
+  }
+
+  *#mergedRange(
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    direction: 'forward' | 'backward',
+  ): Generator<KeyValue<K, V>, undefined> {
+    for (const [key, row] of this.#merged.range(from, to, direction)) {
+      if (row instanceof Uint8Array)
+        yield [this.#rows.keys.decode(key), this.#rows.decodeValue(row)]
+      else yield [row.key, row.value as V]
+    }
+  }
+
+  *#pendingRange(
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    direction: 'forward' | 'backward',
+  ): Generator<readonly [key: Uint8Array, pending: Pending<K, V> | null], undefined> {
+    if (this.#order === undefined) {
+      this.#order = new OrderedByteMap()
+      for (const pending of this.#pending.values()) this.#order.set(pending.text, pending)
+    }
+    const first = from === null ? null : byteString(from)
+    const end = to === null ? null : byteString(to)
+    for (const [key, pending] of this.#order.entries(first, end, direction)) {
+      yield [bytesOf(key), pending.value === undefined ? null : pending]
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import { messageOf, StreamsError } from '../../core/errors.ts'
+import type { ByteEntry, ByteStore } from '../backend.ts'
+import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
+import { type DirtyEntry, WriteBuffer } from '../cache/write-buffer.ts'
+import type { KeyValueStoreSpec } from '../store-spec.ts'
+import type { ChangelogWriter, KeyValue } from '../store.ts'
+import { type Identity, KeySpace } from './key-space.ts'
+import { ObjectCache } from './object-cache.ts'
+import { timestampedBytes, timestampedText, timestampOf, valueOf } from './timestamped-bytes.ts'
+
+/** What a row takes on the heap beside its bytes: its object, strings and map slots. */
+const ROW_OVERHEAD_BYTES = 320
+
+/** A guess: a key is kept twice, an object is some three times as large as its bytes. */
+export const heapBytes = (keyBytes: number, valueBytes: number): number =>
+  ROW_OVERHEAD_BYTES + 2 * keyBytes + 3 * valueBytes
+
+/** A row of a store, as an object. */
+export class Row<V> {
+  readonly identity: Identity
+  readonly key: ByteString
+  /** False: the store was not asked yet. */
+  known = false
+  value: V | undefined = undefined
+  timestampMs = -1
+  valueBytes = 0
+  /** Where it was last put. */
+  entry: DirtyEntry | undefined = undefined
+
+  constructor(identity: Identity, key: ByteString) {
+    this.identity = identity
+    this.key = key
+  }
+}
+
+export interface RowsOptions {
+  readonly bytes: ByteStore
+  /** Undefined where the store is not logged. */
+  readonly changelog: ChangelogWriter | undefined
+  readonly readCacheMaxBytes: number
+}
+
+/**
+ * Typed rows over a write buffer: what is put is serialised once, and the same bytes go to the
+ * changelog and to the buffer. Rows in use are kept as objects.
+ */
+export class Rows<K, V> {
+  readonly keys: KeySpace<K>
+  readonly buffer: WriteBuffer
+  readonly #spec: KeyValueStoreSpec<K, V>
+  readonly #changelog: ChangelogWriter | undefined
+  readonly #cache: ObjectCache<Row<V>>
+
+  /** `onTextsOnly`: see {@link KeySpace}. */
+  constructor(spec: KeyValueStoreSpec<K, V>, options: RowsOptions, onTextsOnly: () => void) {
+    this.#spec = spec
+    this.#changelog = options.changelog
+    this.buffer = new WriteBuffer(options.bytes)
+    this.#cache = new ObjectCache(options.readCacheMaxBytes, (row) =>
+      heapBytes(row.key.length, row.valueBytes),
+    )
+    this.keys = new KeySpace(spec.name, spec.key, () => {
+      this.#cache.clear()
+      onTextsOnly()
+    })
+  }
+
+  /** The row of a key, not necessarily known yet. */
+  row(key: K): Row<V> {
+    const quick = this.keys.quick(key)
+    if (quick !== undefined) {
+      const cached = this.#cache.get(quick)
+      if (cached !== undefined) return cached
+    }
+    const bytes = this.keys.encode(key)
+    const text = byteString(bytes)
+    const identity = this.keys.identity(key, bytes, text)
+    const cached = identity === quick ? undefined : this.#cache.get(identity)
+    return cached ?? new Row(identity, text)
+  }
+
+  read(key: K): Row<V> {
+    return this.known(this.row(key))
+  }
+
+  /** Reads the row where that was not done yet. */
+  known(row: Row<V>): Row<V> {
+    if (row.known) return row
+    const stored = this.buffer.get(bytesOf(row.key))
+    if (stored !== undefined) {
+      row.valueBytes = stored.length
+      row.timestampMs = timestampOf(stored)
+      row.value = this.decodeValue(stored)
+    }
+    row.known = true
+    this.#cache.set(row.identity, row)
+    return row
+  }
+
+  /** Null deletes. Where it throws, nothing has changed. */
+  write(key: K, value: V | null, timestampMs: number): void {
+    this.writeRow(this.row(key), key, value, timestampMs)
+  }
+
+  writeRow(row: Row<V>, key: K, value: V | null, timestampMs: number): void {
+    const bytes = value === null ? null : this.encodeValue(value)
+    this.#changelog?.append(this.keys.encode(key), bytes, timestampMs)
+    const stored = bytes === null ? null : timestampedText(bytes, timestampMs)
+    row.entry =
+      row.entry === undefined
+        ? this.buffer.put(row.key, stored)
+        : this.buffer.putAgain(row.entry, stored)
+    const before = row.valueBytes
+    row.value = value === null ? undefined : owned(value)
+    row.timestampMs = timestampMs
+    row.valueBytes = bytes === null ? 0 : bytes.length
+    if (row.known) {
+      if (row.valueBytes !== before)
+        this.#cache.grew(heapBytes(0, row.valueBytes) - heapBytes(0, before))
+    } else {
+      row.known = true
+      this.#cache.set(row.identity, row)
+    }
+  }
+
+  /** `from` inclusive, `to` exclusive; null is unbounded. */
+  *range(
+    from: Uint8Array | null,
+    to: Uint8Array | null,
+    direction: 'forward' | 'backward',
+  ): Generator<KeyValue<K, V>, undefined> {
+    for (const [key, stored] of this.buffer.range(from, to, direction)) {
+      yield [this.keys.decode(key), this.decodeValue(stored)]
+    }
+  }
+
+  readonly approximateCount = (): number => this.buffer.approximateCount()
+
+  /** What is kept of the row is forgotten: the local store is about to have this entry. */
+  restoredEntry(key: Uint8Array, value: Uint8Array | null, timestampMs: number): ByteEntry {
+    const identity = this.#cache.isEmpty ? undefined : this.keys.identityOf(key)
+    if (identity !== undefined) this.#cache.delete(identity)
+    return [key, value === null ? null : timestampedBytes(value, timestampMs)]
+  }
+
+  encodeValue(value: V): Uint8Array {
+    try {
+      return this.#spec.value.serialize(value)
+    } catch (error) {
+      throw new StreamsError('SERDE_FAILED', {
+        message: `store "${this.#spec.name}" cannot serialise a value with ${this.#spec.value.name}: ${messageOf(error)}`,
+        hint: 'Give the store the serde of its values, or change the values.',
+        cause: error,
+      })
+    }
+  }
+
+  decodeValue(stored: Uint8Array): V {
+    const bytes = valueOf(stored)
+    try {
+      return owned(this.#spec.value.deserialize(bytes))
+    } catch (error) {
+      throw new StreamsError('SERDE_FAILED', {
+        message: `store "${this.#spec.name}" cannot read a value with ${this.#spec.value.name}: ${messageOf(error)}`,
+        hint: 'Give the store the serde that its values were written with, or reset the application.',
+        cause: error,
+      })
+    }
+  }
+
+  clear(): void {
+    this.#cache.clear()
+    this.buffer.clear()
+  }
+}
+
+/** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
+export const owned = <T>(value: T): T =>
+  value instanceof Uint8Array ? (new Uint8Array(value) as T & Uint8Array) : value
