@@ -116,39 +116,35 @@ function mostEven(
 }
 
 /**
- * To the process that has most of a task's state and room for it; tasks with the fewest such
- * processes first. Returns the others.
+ * To the process that has most of a task's state and room for it. Where room is short, the largest
+ * state goes first, of equal ones the one that fewest processes have. Returns the tasks left over.
  */
 function placeByState(seats: Seats, free: readonly AssignableTask[]): readonly AssignableTask[] {
-  const holders = new Map(
-    free.map((task) => [
-      task,
-      task.stateful ? seats.processes.filter(({ stored }) => stored.has(task.id)) : [],
-    ]),
-  )
-  const byChoice = free.toSorted(
-    (a, b) => (holders.get(a)?.length ?? 0) - (holders.get(b)?.length ?? 0),
-  )
+  const offers = free
+    .filter(({ stateful }) => stateful)
+    .flatMap((task) => {
+      const positions = seats.processes.flatMap(({ stored }) => stored.get(task.id) ?? [])
+      return [...new Set(positions)].map((position) => ({
+        task,
+        position,
+        choices: positions.length,
+      }))
+    })
+    .sort((a, b) => b.position - a.position || a.choices - b.choices)
   const placed = new Set<AssignableTask>()
-  for (const task of byChoice) {
-    const open = (holders.get(task) ?? []).filter((process) =>
-      seats.all.some((seat) => seat.process === process && seats.hasRoom(seat)),
-    )
-    const most = Math.max(...open.map(({ stored }) => stored.get(task.id) ?? 0))
-    const best = new Set(open.filter(({ stored }) => stored.get(task.id) === most))
-    if (best.size === 0) continue
-    place(
-      seats,
-      task,
-      seats.all.filter(({ process }) => best.has(process)),
-    )
-    placed.add(task)
+  for (const { task, position } of offers) {
+    if (placed.has(task)) continue
+    const holders = seats.all.filter(({ process }) => process.stored.get(task.id) === position)
+    if (place(seats, task, holders)) placed.add(task)
   }
   return free.filter((task) => !placed.has(task))
 }
 
-/** To the seat with room whose process, then which itself, has least of the sub-topology, then of everything. */
-function place(seats: Seats, task: AssignableTask, among: readonly Seat[]): void {
+/**
+ * To the seat with room whose process, then which itself, has least of the sub-topology, then of
+ * everything. False where none of them has room.
+ */
+function place(seats: Seats, task: AssignableTask, among: readonly Seat[]): boolean {
   const load = (seat: Seat): readonly number[] => [
     ofSubTopology(seat.process, task) / seat.process.threads,
     ofSubTopology(seat, task),
@@ -164,7 +160,9 @@ function place(seats: Seats, task: AssignableTask, among: readonly Seat[]): void
     best = seat
     bestLoad = seatLoad
   }
-  if (best !== undefined) seats.take(best, task)
+  if (best === undefined) return false
+  seats.take(best, task)
+  return true
 }
 
 const ofSubTopology = (

@@ -171,11 +171,11 @@ function assignedTasks(
       sources.get(taskId(subTopology, source.partition))?.push(source)
     }
   }
-  return [...sources].map(([id, ofTask]) => ({
-    id,
-    sources: ofTask,
-    partitions: Number(counts[parseTaskId(id).subTopology]),
-  }))
+  return [...sources].map(([id, ofTask]) => {
+    const count = counts[parseTaskId(id).subTopology]
+    if (typeof count !== 'number' || ofTask.length === 0) throw unreadable('assignment')
+    return { id, sources: ofTask, partitions: count }
+  })
 }
 
 type Fields = Readonly<Record<string, unknown>>

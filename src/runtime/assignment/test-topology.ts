@@ -1,8 +1,12 @@
+import type { Serde } from '../../serde/serde.ts'
 import { string } from '../../serde/string.ts'
 import { GraphBuilder } from '../../topology/graph-builder.ts'
 import type { NodeInput } from '../../topology/graph.ts'
 import { keyValueStore, type KeyValueStoreOptions } from '../../topology/key-value-store.ts'
 import type { Topology } from '../../topology/topology.ts'
+
+/** What a graph holds of a serde, once the DSL has checked its type. */
+const text = string as unknown as Serde<unknown>
 
 /** A graph for the tests of this folder: its shape counts, what its steps do does not. */
 export class TestGraph {
@@ -23,9 +27,9 @@ export class TestGraph {
   keep(
     store: string,
     inputs: readonly NodeInput[],
-    options: Partial<KeyValueStoreOptions<string, string>> = {},
+    options: Partial<KeyValueStoreOptions<unknown, unknown>> = {},
   ): NodeInput {
-    this.#builder.addStore(keyValueStore(store, { key: string, value: string, ...options }))
+    this.#builder.addStore(keyValueStore(store, { key: text, value: text, ...options }))
     const { name } = this.#builder.addProcessor({
       operator: 'keep',
       name: `keep-${store}`,
@@ -40,7 +44,7 @@ export class TestGraph {
     const topic = this.#builder.addRepartition({ name, partitions })
     this.#builder.addSink({
       inputs: [input],
-      target: { topic, key: string, value: string },
+      target: { topic, key: text, value: text },
       partition: undefined,
     })
     return this.#source([topic], 'repartition')
@@ -53,8 +57,8 @@ export class TestGraph {
     return this.#builder.addSource({
       topics,
       readAs,
-      key: string,
-      value: string,
+      key: text,
+      value: text,
       timestamp: undefined,
       reset: 'earliest',
       onBadRecord: undefined,

@@ -1,0 +1,174 @@
+import { describe, expect, test } from 'vitest'
+import { silentLogger } from '../../core/logger.ts'
+import { ManualClock } from '../../core/manual-clock.ts'
+import type { TaskId } from '../../core/task-id.ts'
+import { SimulatedCluster } from '../../kafka/memory/simulated-cluster.ts'
+import type { KafkaPort } from '../../kafka/port.ts'
+import { encodeSubscription } from '../../kafka/wire/consumer-protocol.ts'
+import type { Topology } from '../../topology/topology.ts'
+import { leaderAssignment } from './leader.ts'
+import { parseAssignment, subscriptionMetadata, type ParsedAssignment } from './subscription.ts'
+import { testTopology } from './test-topology.ts'
+
+const shop = testTopology((graph) => {
+  const byCustomer = graph.repartition(graph.read('orders'), 'by-customer')
+  graph.keep('counts', [byCustomer])
+})
+
+const otherShop = testTopology((graph) => void graph.read('orders'))
+
+interface Subscriber {
+  readonly memberId: string
+  readonly metadata: Uint8Array
+}
+
+const member = (memberId: string, owned: readonly TaskId[] = [], topology = shop): Subscriber => ({
+  memberId,
+  metadata: subscriptionMetadata({
+    topology,
+    applicationId: 'shop',
+    processId: memberId,
+    threadIndex: 0,
+    owned,
+    stored: new Map(),
+  }),
+})
+
+const nothing: ParsedAssignment = {
+  active: [],
+  tasks: [],
+  rejoinAfterRevoke: false,
+  error: undefined,
+}
+
+/** What each member reads in the assignment that the leader made for it. */
+type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, ParsedAssignment>>
+
+async function inAGroup(
+  work: (lead: Lead, kafka: SimulatedCluster, port: KafkaPort) => Promise<void>,
+  topology: Topology = shop,
+): Promise<void> {
+  const clock = new ManualClock(0)
+  using kafka = new SimulatedCluster({ clock })
+  const port = kafka.port('leader')
+  const options = { port, clock, logger: silentLogger, topology, applicationId: 'shop' }
+  const lead: Lead = async (...members) => {
+    const assignments = await leaderAssignment({ ...options, replicationFactor: -1 }, members)
+    return Object.fromEntries(
+      [...assignments].map(([memberId, bytes]) => [memberId, parseAssignment(bytes)]),
+    )
+  }
+  await clock.run(async () => {
+    await port.connect()
+    await work(lead, kafka, port)
+  })
+}
+
+describe('the leader of a group', () => {
+  test('creates the internal topics and tells each member all about its tasks', () =>
+    inAGroup(async (lead, kafka, port) => {
+      kafka.createTopic('orders', 2)
+      const repartition = 'shop-by-customer-repartition'
+      expect(await lead(member('a'), member('b'))).toEqual({
+        a: {
+          active: ['0_0', '1_0'],
+          tasks: [
+            { id: '0_0', sources: [{ topic: 'orders', partition: 0 }], partitions: 2 },
+            { id: '1_0', sources: [{ topic: repartition, partition: 0 }], partitions: 2 },
+          ],
+          rejoinAfterRevoke: false,
+          error: undefined,
+        },
+        b: {
+          active: ['0_1', '1_1'],
+          tasks: [
+            { id: '0_1', sources: [{ topic: 'orders', partition: 1 }], partitions: 2 },
+            { id: '1_1', sources: [{ topic: repartition, partition: 1 }], partitions: 2 },
+          ],
+          rejoinAfterRevoke: false,
+          error: undefined,
+        },
+      })
+      expect([...(await port.metadata('all')).keys()].sort()).toEqual([
+        'orders',
+        repartition,
+        'shop-counts-changelog',
+      ])
+    }))
+
+  test('moves tasks to a newcomer in two rounds', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.createTopic('orders', 2)
+      const first = await lead(member('a', ['0_0', '0_1', '1_0', '1_1']), member('b'))
+      expect(first.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: true })
+      expect(first.b).toEqual(nothing)
+      const second = await lead(member('a', ['0_0', '1_0']), member('b'))
+      expect(second.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: false })
+      expect(second.b).toMatchObject({ active: ['0_1', '1_1'], rejoinAfterRevoke: false })
+    }))
+
+  test('tells every member which topics are missing', () =>
+    inAGroup(async (lead) => {
+      const error = expect.objectContaining({
+        code: 'TOPIC_MISSING',
+        message: 'source topic "orders" does not exist',
+      }) as unknown
+      expect(await lead(member('a', ['0_0']), member('b', [], otherShop))).toEqual({
+        a: { ...nothing, error },
+        b: { ...nothing, error },
+      })
+    }))
+
+  test('tells every member that state would be lost after partitions were added', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.createTopic('orders', 2)
+      kafka.createTopic('shop-counts-changelog', 1, { 'cleanup.policy': 'compact' })
+      const { a, b } = await lead(member('a'), member('b'))
+      expect(a?.error).toMatchObject({
+        code: 'TOPIC_MISMATCHED',
+        message: 'internal topic "shop-counts-changelog" has 1 partitions instead of 2',
+      })
+      expect(b).toEqual(a)
+    }))
+
+  test('gives nothing to a newcomer with another topology, and goes on with the others', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.createTopic('orders', 1)
+      const { a, b } = await lead(member('a', ['0_0']), member('b', [], otherShop))
+      expect(a?.active).toEqual(['0_0', '1_0'])
+      expect(b).toMatchObject({
+        active: [],
+        error: {
+          code: 'INVALID_TOPOLOGY',
+          message: 'this instance has another topology than the instance that leads the group',
+        },
+      })
+    }))
+
+  test('starts nothing new until a member with another topology has stopped its tasks', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.createTopic('orders', 1)
+      const { a, b } = await lead(member('a', ['0_0']), member('b', ['0_0'], otherShop))
+      expect(a?.active).toEqual(['0_0'])
+      expect(b?.error?.code).toBe('INVALID_TOPOLOGY')
+    }))
+
+  test('starts nothing new while it cannot read what a member runs', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.createTopic('orders', 1)
+      const userData = new TextEncoder().encode('{"version":2}')
+      const metadata = encodeSubscription({ topics: ['orders'], userData, owned: [] })
+      const { a, b } = await lead(member('a'), { memberId: 'b', metadata })
+      expect(a).toEqual(nothing)
+      expect(b?.error).toMatchObject({
+        code: 'INVALID_CONFIG',
+        message: 'the subscription of a group member has version 2, this one reads up to 1',
+      })
+    }))
+
+  test('fails where it may not ask the cluster: another leader may do better', () =>
+    inAGroup(async (lead, kafka) => {
+      kafka.faults.refuse(({ api }) => api === 'metadata', 'TOPIC_AUTHORIZATION_FAILED')
+      await expect(lead(member('a'))).rejects.toMatchObject({ code: 'TOPIC_AUTHORIZATION_FAILED' })
+    }))
+})
