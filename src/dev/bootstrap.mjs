@@ -57,8 +57,7 @@ async function install() {
   }
   if (isNewNode || existsSync(bundledNode)) return
   process.stderr.write(`installing Node ${NODE_MAJOR}\n`)
-  const folder = join(modules, 'node')
-  const code = await run(process.execPath, ['installArchSpecificPackage.js'], folder)
+  const code = await run('npm', ['rebuild', 'node', '--loglevel=error'], root)
   if (code !== 0 || !existsSync(bundledNode)) {
     throw new Error(`Node ${NODE_MAJOR} could not be installed; install it by hand, or retry`)
   }
