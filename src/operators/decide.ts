@@ -90,5 +90,6 @@ export const decide =
     }
   }
 
-const isRejected = <R>(outcome: unknown): outcome is Rejected<R> =>
+/** For whoever runs a decider without a topology, as a test does. */
+export const isRejected = <R>(outcome: unknown): outcome is Rejected<R> =>
   typeof outcome === 'object' && outcome !== null && rejectedMarker in outcome

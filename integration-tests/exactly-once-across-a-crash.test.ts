@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { connect } from '../src/app/connect.ts'
+import { systemClock } from '../src/core/clock.ts'
+import { silentLogger } from '../src/core/logger.ts'
+import { startKafka } from '../src/dev/kafka.ts'
+import type { KafkaPort } from '../src/kafka/port.ts'
+import { directoryStorage } from '../src/runtime/state-directory/state-directory.ts'
+import type { Order } from '../topologies/orders/model.ts'
+import {
+  actualOutcome,
+  expectedOutcome,
+  firstDifference,
+  type OrdersOutcome,
+} from './support/orders-account.ts'
+import { createOrdersTopics, pauses, untilProcessed, writeCommands } from './support/orders-load.ts'
+import { threeBrokers } from './support/three-brokers.ts'
+import { startWorker, type WorkerProcess } from './support/worker-process.ts'
+
+const PARTITIONS = 4
+const KILLS = 20
+const SEED = 20_261_123
+
+/** Two processes of the orders topology; one after the other is killed and started again. */
+async function underFire(
+  brokers: readonly string[],
+  port: KafkaPort,
+  guarantee: 'exactly-once' | 'at-least-once',
+  kills: number,
+): Promise<readonly string[]> {
+  const directories = [await stateDirectory(), await stateDirectory()]
+  const start = (index: number): WorkerProcess =>
+    startWorker('topologies/orders.ts', {
+      brokers: brokers.join(','),
+      guarantee,
+      'state-dir': directories[index] as string,
+      'session-timeout': '1500ms',
+      'commit-interval': '50ms',
+      'checkpoint-interval': '300ms',
+      'log-level': 'warn',
+    })
+  const workers = [start(0), start(1)]
+  const writing = writeCommands(port, { records: 40_000, rate: 1_000, seed: SEED })
+  const pause = pauses(SEED, 300, 3_000)
+  for (let kill = 0; kill < kills; kill += 1) {
+    await systemClock.sleep(pause.next().value)
+    const index = kill % 2
+    await workers[index]?.kill()
+    workers[index] = start(index)
+  }
+  await writing
+  await untilProcessed(port, 'orders', PARTITIONS, 60_000)
+  const codes = await Promise.all(workers.map((worker) => worker.stop()))
+  expect(codes, workers.map((worker) => worker.output()).join('\n')).toEqual([0, 0])
+  return directories
+}
+
+const stateDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-crash-'))
+
+/** What the local stores of stopped processes hold: the state directories together, latest first. */
+async function localOrders(directories: readonly string[]): Promise<ReadonlyMap<string, Order>> {
+  const newest = new Map<string, { position: number; orders: Map<string, Order> }>()
+  for (const directory of directories) {
+    const storage = directoryStorage(join(directory, 'orders'))
+    for (const task of storage.tasks()) {
+      const backend = storage.open(task)
+      const position = backend.position('order') ?? -1
+      const orders = new Map<string, Order>()
+      for (const [key, value] of backend.store('order').range(null, null, 'forward')) {
+        // Eight bytes of timestamp, then the value as the changelog has it.
+        const json = Buffer.from(value.subarray(8)).toString()
+        orders.set(Buffer.from(key).toString(), JSON.parse(json) as Order)
+      }
+      await backend.close()
+      if (position > (newest.get(task)?.position ?? -2)) newest.set(task, { position, orders })
+    }
+  }
+  return new Map([...newest.values()].flatMap(({ orders }) => [...orders]))
+}
+
+const count = (outcome: OrdersOutcome): number =>
+  [...outcome.events, ...outcome.refused, outcome.deadLetters].flat().length
+
+describe('orders, killed twenty times under load', () => {
+  test('exactly once: outputs, changelog and local state are those of a plain fold', async () => {
+    await using kafka = await startKafka({ own: true })
+    const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
+    await createOrdersTopics(port, PARTITIONS, 1)
+    const directories = await underFire(kafka.brokers, port, 'exactly-once', KILLS)
+    const expected = await expectedOutcome(port, PARTITIONS)
+    const actual = await actualOutcome(port, 'orders', PARTITIONS)
+    expect(firstDifference(actual, expected)).toBeUndefined()
+    expect(count(actual)).toBe(40_000)
+    expect(await localOrders(directories)).toEqual(expected.orders)
+    await port.close()
+    for (const directory of directories) await rm(directory, { recursive: true, force: true })
+  })
+
+  test('at least once: duplicates, but no loss', async () => {
+    await using kafka = await startKafka({ own: true })
+    const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
+    await createOrdersTopics(port, PARTITIONS, 1)
+    const directories = await underFire(kafka.brokers, port, 'at-least-once', KILLS)
+    const expected = await expectedOutcome(port, PARTITIONS)
+    const actual = await actualOutcome(port, 'orders', PARTITIONS)
+    // A command that is processed again meets a state that knows it: its event stays single or
+    // comes again as a refusal, so outputs are more than inputs, and no event is missing.
+    for (const [partition, events] of expected.events.entries()) {
+      const got = new Set(actual.events[partition])
+      expect(events.filter((event) => !got.has(event))).toEqual([])
+    }
+    expect(new Set(actual.deadLetters)).toEqual(new Set(expected.deadLetters))
+    expect(count(actual)).toBeGreaterThan(count(expected))
+    await port.close()
+    for (const directory of directories) await rm(directory, { recursive: true, force: true })
+  })
+})
+
+test('a broker of three is killed and restarted under load: the same account', async () => {
+  await using kafka = await threeBrokers()
+  const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
+  await createOrdersTopics(port, PARTITIONS, 3)
+  const directory = await stateDirectory()
+  await using worker = startWorker('topologies/orders.ts', {
+    brokers: kafka.brokers.join(','),
+    'state-dir': directory,
+    'log-level': 'warn',
+  })
+  const writing = writeCommands(port, { records: 20_000, rate: 1_000, seed: SEED + 1 })
+  for (const broker of [0, 1, 2]) {
+    await systemClock.sleep(2_000)
+    await kafka.killBroker(broker)
+    await systemClock.sleep(2_000)
+    await kafka.startBroker(broker)
+  }
+  await writing
+  await untilProcessed(port, 'orders', PARTITIONS, 90_000)
+  expect(await worker.stop(), worker.output()).toBe(0)
+  const expected = await expectedOutcome(port, PARTITIONS)
+  const actual = await actualOutcome(port, 'orders', PARTITIONS)
+  expect(firstDifference(actual, expected)).toBeUndefined()
+  expect(count(actual)).toBe(20_000)
+  await port.close()
+  await rm(directory, { recursive: true, force: true })
+})

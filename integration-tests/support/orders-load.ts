@@ -1,0 +1,102 @@
+import { systemClock } from '../../src/core/clock.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { seededRandom } from '../../src/core/random.ts'
+import { noHeaders } from '../../src/core/record.ts'
+import { topicPartitionKey } from '../../src/core/topic-partition.ts'
+import { RecordProducer } from '../../src/kafka/client/producer.ts'
+import type { KafkaPort } from '../../src/kafka/port.ts'
+import { commands, events, failed, payments, refused } from '../../topologies/orders.ts'
+import type { OrderCommand, Payment } from '../../topologies/orders/model.ts'
+import { orderWorkload } from '../../topologies/orders/workload.ts'
+
+export const ordersTopics = [commands, payments, events, refused, failed].map(({ name }) => name)
+
+export async function createOrdersTopics(
+  port: KafkaPort,
+  partitions: number,
+  replicationFactor: number,
+): Promise<void> {
+  await port.createTopics(
+    ordersTopics.map((name) => ({ name, partitions, replicationFactor, configs: {} })),
+  )
+}
+
+/**
+ * Writes generated commands at a rate. Payments go in as commands too, so that the order of all
+ * input of a key is fixed and a plain fold says exactly what must come out.
+ */
+export async function writeCommands(
+  port: KafkaPort,
+  options: { readonly records: number; readonly rate: number; readonly seed: number },
+): Promise<void> {
+  const producer = new RecordProducer({
+    port,
+    clock: systemClock,
+    logger: silentLogger,
+    transactionalId: null,
+    transactionTimeoutMs: 10_000,
+    compression: 'none',
+    lingerMs: 5,
+    onProgress: () => {},
+  })
+  await producer.init()
+  const workload = orderWorkload(options.seed)
+  const startedAtMs = systemClock.nowMs()
+  for (let written = 0; written < options.records;) {
+    const elapsedMs = systemClock.nowMs() - startedAtMs
+    const due = Math.min(options.records, Math.ceil((elapsedMs * options.rate) / 1_000))
+    for (; written < due; written += 1) {
+      const { topic, key, value } = workload.next().value
+      const command = topic === 'payments' ? paymentCommand(value) : value
+      const bytes = Buffer.from(command)
+      producer.send(commands.name, null, systemClock.nowMs(), Buffer.from(key), bytes, noHeaders)
+    }
+    await producer.drainTo(1024 * 1024)
+    await systemClock.sleep(20)
+  }
+  await producer.flush()
+  await producer.close()
+}
+
+function paymentCommand(value: string): string {
+  const payment = JSON.parse(value) as Payment
+  return JSON.stringify({
+    type: 'RecordPayment',
+    commandId: payment.paymentId,
+    payment,
+  } satisfies OrderCommand)
+}
+
+/** Resolves when the group has committed everything that is in the input topics. */
+export async function untilProcessed(
+  port: KafkaPort,
+  applicationId: string,
+  partitions: number,
+  timeoutMs: number,
+): Promise<void> {
+  const inputs = [commands.name, payments.name].flatMap((topic) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )
+  const untilMs = systemClock.nowMs() + timeoutMs
+  for (;;) {
+    const ends = await port.listOffsets(inputs, 'latest', 'read_committed').catch(() => undefined)
+    const offsets = await port.offsetFetch(applicationId, inputs, true).catch(() => undefined)
+    const lag =
+      ends === undefined || offsets === undefined
+        ? Infinity
+        : offsets.reduce(
+            (sum, { topic, partition, offset }) =>
+              sum + (ends.get(topicPartitionKey(topic, partition)) ?? 0) - (offset ?? 0),
+            0,
+          )
+    if (lag <= 0) return
+    if (systemClock.nowMs() > untilMs) throw new Error(`still ${lag} records behind`)
+    await systemClock.sleep(100)
+  }
+}
+
+/** Seeded pauses between one blow and the next, in milliseconds. */
+export function* pauses(seed: number, leastMs: number, mostMs: number): Generator<number, never> {
+  const random = seededRandom(seed)
+  for (;;) yield leastMs + Math.floor(random() * (mostMs - leastMs))
+}
