@@ -66,9 +66,9 @@ export class MetadataLoop {
 
   async #askFor(topics: readonly string[]): Promise<void> {
     const { port, logger, onFound, onRefused } = this.#options
+    let found: ReadonlyMap<string, TopicMetadata>
     try {
-      const found = await port.metadata(topics)
-      if (!this.#closed) onFound(topics, found)
+      found = await port.metadata(topics)
     } catch (error) {
       if (this.#closed) return
       if (!(error instanceof KafkaError) || error.kind !== 'fatal') {
@@ -79,6 +79,8 @@ export class MetadataLoop {
         // One topic that is forbidden must not hide the others.
         for (const topic of topics) await this.#askFor([topic])
       }
+      return
     }
+    if (!this.#closed) onFound(topics, found)
   }
 }

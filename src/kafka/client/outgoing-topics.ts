@@ -72,6 +72,8 @@ export class OutgoingTopics {
     sizeBound: number,
   ): void {
     if (this.parkedBytes + sizeBound > PARKED_BYTES_MAX) throw tooManyParked(topic.name)
+    // What no batch can take is refused now, while its sender can still be told.
+    if (!Number.isSafeInteger(timestampMs)) throw badTimestamp(topic.name, timestampMs)
     if (topic.parked.length === 0) topic.parkedSinceMs = this.#options.clock.nowMs()
     topic.parked.push({
       partition,
@@ -165,6 +167,12 @@ const topicMissing = (name: string): StreamsError =>
   new StreamsError('TOPIC_MISSING', {
     message: `the topic "${name}" does not exist`,
     hint: `Create "${name}" or correct its name in the topology.`,
+  })
+
+const badTimestamp = (name: string, timestampMs: number): StreamsError =>
+  new StreamsError('SERDE_FAILED', {
+    message: `a record for "${name}" has the timestamp ${timestampMs}`,
+    hint: 'Give records whole milliseconds; check the timestamp extractor.',
   })
 
 const tooManyParked = (name: string): StreamsError =>

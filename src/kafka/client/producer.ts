@@ -146,6 +146,18 @@ export class RecordProducer {
       this.#topics.park(topic, partition, timestampMs, key, value, headers, sizeBound)
       return
     }
+    this.#append(topic, partition, sizeBound, timestampMs, key, value, headers)
+  }
+
+  #append(
+    topic: OutgoingTopic,
+    partition: number | null,
+    sizeBound: number,
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: Headers,
+  ): void {
     const chosen = partition ?? topic.choose(key)
     const target = topic.partitions[chosen]
     if (target === undefined) throw noSuchPartition(topic, chosen)
@@ -285,17 +297,17 @@ export class RecordProducer {
   }
 
   #unpark(topics: readonly OutgoingTopic[]): void {
-    for (const topic of topics) {
-      for (const record of topic.parked.splice(0)) {
-        this.#topics.parkedBytes -= record.bufferedBytes
-        const { timestampMs, key, value, headers } = record
-        const target = topic.partitions[record.partition ?? topic.choose(key)]
-        if (target === undefined) {
-          this.#fail(noSuchPartition(topic, record.partition))
-          return
+    try {
+      for (const topic of topics) {
+        for (const record of topic.parked.splice(0)) {
+          this.#topics.parkedBytes -= record.bufferedBytes
+          const { partition, bufferedBytes, timestampMs, key, value, headers } = record
+          this.#append(topic, partition, bufferedBytes, timestampMs, key, value, headers)
         }
-        this.#sender?.append(target, record.bufferedBytes, timestampMs, key, value, headers)
       }
+    } catch (error) {
+      this.#fail(error)
+      return
     }
     this.#sender?.schedule()
     // Parked records count for more than batched ones.
@@ -348,7 +360,7 @@ const tooLarge = (topic: string, bytes: number, bytesMax: number): KafkaError =>
     `a record for "${topic}" takes ${bytes} bytes, more than ${bytesMax}`,
   )
 
-const noSuchPartition = (topic: OutgoingTopic, partition: number | null): KafkaError =>
+const noSuchPartition = (topic: OutgoingTopic, partition: number): KafkaError =>
   new KafkaError(
     'UNKNOWN_TOPIC_OR_PARTITION',
     'fatal',
