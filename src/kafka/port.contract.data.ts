@@ -9,6 +9,7 @@ import {
   leaderOf,
   readAll,
   refusalOf,
+  retried,
   text,
   uniqueName,
   type ContractCluster,
@@ -162,17 +163,22 @@ function leadersContract(open: () => Promise<ContractCluster>): void {
     test('that does not lead a partition says so', async ({ skip }) => {
       await using at = await openWithTopic(open)
       if (at.cluster.brokers < 2) skip('there is no second broker to ask')
-      const leader = await leaderOf(at.port, at.topic)
+      const topic = uniqueName('unreplicated')
+      // A follower would answer a fetch (KIP-392).
+      await at.port.createTopics([
+        { name: topic, partitions: 1, replicationFactor: 1, configs: {} },
+      ])
+      const leader = await retried(at.clock, () => leaderOf(at.port, topic))
       const other = leader === 1 ? 2 : 1
       const batch = batchOf(['a'], at.clock.nowMs())
-      const [produced] = await at.port.produce(other, [{ topic: at.topic, partition: 0, batch }], {
+      const [produced] = await at.port.produce(other, [{ topic, partition: 0, batch }], {
         transactionalId: null,
         acks: -1,
         timeoutMs: 5_000,
       })
       const [fetched] = await at.port.fetch(
         other,
-        [{ topic: at.topic, partition: 0, offset: 0, maxBytes: 1_000 }],
+        [{ topic, partition: 0, offset: 0, maxBytes: 1_000 }],
         { isolation: 'read_committed', maxWaitMs: 100, minBytes: 1, maxBytes: 1_000 },
       )
       const wrong = { code: 'NOT_LEADER_OR_FOLLOWER', kind: 'stale-metadata' }
@@ -289,7 +295,7 @@ function idempotenceContract(open: () => Promise<ContractCluster>): void {
   describe('an idempotent producer', () => {
     test('that repeats a batch after a lost answer has written it once', async () => {
       await using at = await openWithTopic(open)
-      const producer = await at.port.initProducerId(null, 60_000)
+      const producer = await retried(at.clock, () => at.port.initProducerId(null, 60_000))
       const batches = ['a', 'b', 'c', 'd', 'e'].map((value, baseSequence) =>
         batchOf([value], at.clock.nowMs(), { producer, baseSequence }),
       )
@@ -303,7 +309,7 @@ function idempotenceContract(open: () => Promise<ContractCluster>): void {
 
     test('that leaves a batch out is refused', async () => {
       await using at = await openWithTopic(open)
-      const producer = await at.port.initProducerId(null, 60_000)
+      const producer = await retried(at.clock, () => at.port.initProducerId(null, 60_000))
       const send = (value: string, baseSequence: number) =>
         produceBatch(
           at.port,

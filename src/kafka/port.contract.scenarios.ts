@@ -1,9 +1,9 @@
 /**
  * Logs that readers get wrong, each written to an empty partition 0 of a topic. Each resolves to the
- * values a correct reader of committed records sees, in order. `facts` in the names of the contract
- * are those of kafkajs 2.2.4 and @platformatic/kafka 2.12.1, which leak or lose records on them.
+ * values a correct reader of committed records sees, in order. The consumers of kafkajs 2.2.4 and
+ * of @platformatic/kafka 2.12.1 leak aborted records on one or other of them.
  */
-import { bytes, uniqueName } from './port.contract.kit.ts'
+import { bytes, retried, uniqueName } from './port.contract.kit.ts'
 import { TestProducer, writePlain, type Writing } from './port.contract.producers.ts'
 
 export type Scenario = (writing: Writing, topic: string) => Promise<readonly string[]>
@@ -119,7 +119,7 @@ export const writeSupersededBatches: Scenario = async ({ port, clock }, topic) =
   const keys = ['k0', 'k1', 'k2', 'k3', 'k4']
   for (let each = 0; each < 9; each += 1) await put(keys[each % keys.length]!)
   // The last batch of its segment, and the last one of its producer.
-  const producer = await port.initProducerId(null, 60_000)
+  const producer = await retried(clock, () => port.initProducerId(null, 60_000))
   await put('k0', { producer, baseSequence: 0 })
   for (let each = 0; each < 30; each += 1) await put(keys[each % keys.length]!)
   return keys

@@ -170,15 +170,19 @@ export class TransactionCoordinator {
     throw refusal('INVALID_TXN_STATE', `${outcome} of a transaction that is ${state}`)
   }
 
+  /** Its producer can tell only by being refused: to it the abort looks like one it asked for itself. */
   #fence(transaction: Transaction): void {
-    transaction.epoch += 1
-    this.#end(transaction, 'abort')
+    this.#end(transaction, 'abort', true)
   }
 
-  #end(transaction: Transaction, outcome: TransactionOutcome): ProducerIdentity {
+  #end(
+    transaction: Transaction,
+    outcome: TransactionOutcome,
+    bumpsEpoch = this.#options.version === 2,
+  ): ProducerIdentity {
     this.#options.timers.cancel(timerOf(transaction))
     transaction.state = prepareState(outcome)
-    if (this.#options.version === 2) {
+    if (bumpsEpoch) {
       if (this.#isExhausted(transaction)) transaction.nextProducerId = this.#newProducerId()
       transaction.epoch += 1
     }
