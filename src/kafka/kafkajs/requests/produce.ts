@@ -50,19 +50,20 @@ function readTopic(reader: ProtocolReader): ProducedPartition[] {
     const baseOffset = reader.int64()
     reader.int64()
     reader.int64()
-    let reason: string | null = null
-    reader.array(() => {
+    const ofRecords = reader.array(() => {
       reader.int32()
-      const ofRecord = reader.nullableString()
-      reason ??= ofRecord
+      const reason = reader.nullableString()
       reader.tags()
+      return reason
     })
-    reason ??= reader.nullableString()
+    const ofBatch = reader.nullableString()
     reader.tags()
     // A batch that the broker has already: it was written, the offset is forgotten.
     if (code === DUPLICATE_SEQUENCE_NUMBER) return { topic, partition, error: null, baseOffset: -1 }
     const error =
-      code === NO_ERROR ? null : kafkaErrorFrom(code, `producing to ${topic}-${partition}`, reason)
+      code === NO_ERROR
+        ? null
+        : kafkaErrorFrom(code, `producing to ${topic}-${partition}`, ofRecords[0] ?? ofBatch)
     return { topic, partition, error, baseOffset }
   })
   reader.tags()
