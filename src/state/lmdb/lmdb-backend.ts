@@ -1,0 +1,128 @@
+import { join } from 'node:path'
+import { open, type RootDatabase } from 'lmdb'
+import { assert, isStreamsError } from '../../core/errors.ts'
+import type { Offset } from '../../core/record.ts'
+import type { StateBackend, StoreBatch } from '../backend.ts'
+import { isCutShort } from './data-file.ts'
+import { corrupted, lmdbFailure } from './lmdb-errors.ts'
+import { type Bytes, LmdbStore } from './lmdb-store.ts'
+
+const STORES_MAX = 1_000
+const binary = { keyEncoding: 'binary', encoding: 'binary' } as const
+
+/**
+ * The state of one task in an LMDB environment: a sub-database a store, and one for the positions.
+ * Throws `STATE_DIRECTORY_UNUSABLE` where the disk does not do it, and `STATE_CORRUPTED` where the
+ * data is not what was written.
+ *
+ * Durability. A checkpoint is one LMDB transaction: its pages are flushed to the disk (fdatasync)
+ * before the page of metadata that points to them is written, and that page is left to the operating
+ * system (`noMetaSync`). After SIGKILL the last checkpoint is there, for the page cache outlives the
+ * process. After a loss of power the last one may be missing, never half there, and the changelog
+ * has it. One flush a checkpoint instead of two; `noSync`, without any, could leave metadata that
+ * points to pages never written. lmdb-js's own `overlappingSync` flushes twice and on its own terms.
+ */
+export function openLmdbBackend(directory: string): StateBackend {
+  return new LmdbBackend(directory)
+}
+
+class LmdbBackend implements StateBackend {
+  readonly #directory: string
+  readonly #environment: RootDatabase<Uint8Array, Uint8Array>
+  readonly #positionsTable: Bytes
+  readonly #positions = new Map<string, Offset>()
+  readonly #stores = new Map<string, LmdbStore>()
+  #isClosed = false
+  /** After a failed write LMDB may be in any state: nothing more is written. */
+  #failure: unknown
+
+  constructor(directory: string) {
+    this.#directory = directory
+    if (isCutShort(join(directory, 'data.mdb'))) throw corrupted(directory, 'its file is cut short')
+    this.#environment = this.#guard('opening it', () =>
+      open<Uint8Array, Uint8Array>({
+        path: directory,
+        // Otherwise a directory with a dot in its name is taken for a file.
+        noSubdir: false,
+        maxDbs: STORES_MAX + 1,
+        overlappingSync: false,
+        noMetaSync: true,
+        ...binary,
+      }),
+    )
+    try {
+      this.#positionsTable = this.#guard('opening it', () => this.#open('positions'))
+      this.#guard('reading its positions', () => this.#readPositions(this.#positionsTable))
+    } catch (error) {
+      void this.close()
+      throw error
+    }
+  }
+
+  readonly store = (name: string): LmdbStore => {
+    let store = this.#stores.get(name)
+    if (store === undefined) {
+      const database = this.#guard(`opening store "${name}"`, () => this.#open(`store/${name}`))
+      store = new LmdbStore(database, this.#guard)
+      this.#stores.set(name, store)
+    }
+    return store
+  }
+
+  readonly position = (store: string): Offset | undefined => this.#positions.get(store)
+
+  readonly checkpoint = (batches: readonly StoreBatch[]): void => {
+    const stores = batches.map(({ store }) => this.store(store))
+    this.#write('writing a checkpoint', () => {
+      batches.forEach(({ store, entries, position }, index) => {
+        stores[index]!.write(entries)
+        this.#positionsTable.putSync(Buffer.from(store), Buffer.from(String(position)))
+      })
+    })
+    for (const { store, position } of batches) this.#positions.set(store, position)
+  }
+
+  readonly wipe = (name: string): void => {
+    const store = this.store(name)
+    this.#write(`wiping store "${name}"`, () => {
+      store.clear()
+      this.#positionsTable.removeSync(Buffer.from(name))
+    })
+    this.#positions.delete(name)
+  }
+
+  readonly close = async (): Promise<void> => {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#environment.close()
+  }
+
+  #readPositions(table: Bytes): void {
+    for (const { key, value } of table.getRange()) {
+      this.#positions.set(Buffer.from(key).toString(), Number(Buffer.from(value).toString()))
+    }
+  }
+
+  #open(name: string): Bytes {
+    return this.#environment.openDB<Uint8Array, Uint8Array>({ name, ...binary })
+  }
+
+  #write(doing: string, work: () => void): void {
+    if (this.#failure !== undefined) throw this.#failure
+    try {
+      this.#guard(doing, () => this.#environment.transactionSync(work))
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
+  }
+
+  readonly #guard = <T>(doing: string, work: () => T): T => {
+    assert(!this.#isClosed, 'a closed local store is not used')
+    try {
+      return work()
+    } catch (error) {
+      throw isStreamsError(error) ? error : lmdbFailure(this.#directory, doing, error)
+    }
+  }
+}
