@@ -1,40 +1,5 @@
 import { inject } from 'vitest'
-import { systemClock } from '../../core/clock.ts'
-import { silentLogger } from '../../core/logger.ts'
-import { readAll, type ContractCluster } from '../port.contract.kit.ts'
 import { portContract } from '../port.contract.ts'
-import type { KafkaPort } from '../port.ts'
-import { kafkajsPort } from './kafkajs-port.ts'
+import { realCluster } from './real-cluster.fixture.ts'
 
-const brokers = inject('kafkaBrokers')
-
-async function openCluster(): Promise<ContractCluster> {
-  const ports: KafkaPort[] = []
-  const connect = async (clientId: string): Promise<KafkaPort> => {
-    const port = kafkajsPort({ brokers, clientId }, { logger: silentLogger, clock: systemClock })
-    await port.connect()
-    ports.push(port)
-    return port
-  }
-  const admin = await connect('admin')
-  return {
-    clock: systemClock,
-    port: connect,
-    createTopic: (name, partitions, configs = {}) =>
-      admin.createTopics([{ name, partitions, replicationFactor: -1, configs }]),
-    brokers: brokers.length,
-    forceCompaction: (topic) => compacted(admin, topic),
-    [Symbol.asyncDispose]: async () => {
-      await Promise.all(ports.map((port) => port.close()))
-    },
-  }
-}
-
-/** Until the cleaner, which looks every 15 s unless told otherwise, has gone over the topic. */
-async function compacted(port: KafkaPort, topic: string): Promise<void> {
-  const read = async () => (await readAll(port, topic, { isolation: 'read_uncommitted' })).records
-  const { length: before } = await read()
-  while ((await read()).length === before) await systemClock.sleep(500)
-}
-
-portContract('a real cluster over kafkajs', openCluster)
+portContract('a real cluster over kafkajs', () => realCluster(inject('kafkaBrokers')))

@@ -1,29 +1,16 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { systemClock } from '../../core/clock.ts'
-import { isServing } from '../../dev/broker-probe.ts'
-import { temporaryFolder } from '../../dev/environment.ts'
 import { freePorts } from '../../dev/free-ports.ts'
-import {
-  javaFlags,
-  kafkaDistribution,
-  type KafkaDistribution,
-} from '../../dev/kafka-distribution.ts'
-import { kafkaUuid, nodeProperties } from '../../dev/kafka-nodes.ts'
+import { formattedKafka } from './formatted-kafka.fixture.ts'
 
 const run = promisify(execFile)
-const START_MS_MAX = 60_000
-const START_PAUSE_MS = 100
 
 export const alice = { username: 'alice', password: "alice's secret" }
 
 /** A broker with TLS and passwords, for `await using`. */
 export interface SecuredKafka extends AsyncDisposable {
-  readonly plaintext: string
   /** TLS, and any of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER with an unsigned token. */
   readonly saslSsl: string
   /** TLS that asks the client for a certificate too. */
@@ -38,44 +25,21 @@ export interface SecuredKafka extends AsyncDisposable {
 const SASL_SESSION_MS = 11_000
 
 export async function securedKafka(): Promise<SecuredKafka> {
-  const folder = await mkdtemp(join(temporaryFolder(), 'millrace-secured-'))
-  const kafka = await kafkaDistribution(() => {})
-  const [plaintext, saslSsl, mutualTls, controller] = (await freePorts(4)) as [
-    number,
-    number,
-    number,
-    number,
-  ]
-  const pems = await makeCertificates(folder)
-  const clusterId = kafkaUuid()
-  const ports = [{ client: plaintext, controller }]
-  const properties = {
-    ...nodeProperties(folder, 0, ports),
-    ...securityProperties(folder, { plaintext, saslSsl, mutualTls, controller }),
-  }
-  const file = join(folder, 'server.properties')
-  await writeFile(
-    file,
-    Object.entries(properties)
-      .map((each) => `${each.join('=')}\n`)
-      .join(''),
-  )
-  await format(kafka, file, clusterId)
-  const log = join(folder, 'kafka.log')
-  const stop = start(kafka, file, log)
-  if (!(await serves(plaintext, clusterId))) {
-    await stop()
-    throw new Error(`the secured broker did not start:\n${await readFile(log, 'utf8')}`)
-  }
+  const [saslSsl, mutualTls] = (await freePorts(2)) as [number, number]
+  const credentials = `[name=${alice.username},password=${alice.password}]`
+  let pems = { ca: '', clientKey: '', clientCertificate: '' }
+  const kafka = await formattedKafka({
+    args: [256, 512].flatMap((bits) => ['--add-scram', `SCRAM-SHA-${bits}=${credentials}`]),
+    properties: async ({ client, controller }, folder) => {
+      pems = await makeCertificates(folder)
+      return securityProperties(folder, { client, controller, saslSsl, mutualTls })
+    },
+  })
   return {
-    plaintext: `127.0.0.1:${plaintext}`,
+    ...kafka,
+    ...pems,
     saslSsl: `127.0.0.1:${saslSsl}`,
     mutualTls: `127.0.0.1:${mutualTls}`,
-    ...pems,
-    [Symbol.asyncDispose]: async () => {
-      await stop()
-      await rm(folder, { recursive: true, force: true })
-    },
   }
 }
 
@@ -114,10 +78,10 @@ async function makeCertificates(folder: string) {
 
 function securityProperties(
   folder: string,
-  ports: Readonly<Record<'plaintext' | 'saslSsl' | 'mutualTls' | 'controller', number>>,
+  ports: Readonly<Record<'client' | 'controller' | 'saslSsl' | 'mutualTls', number>>,
 ): Record<string, string> {
   const clients = [
-    `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
+    `PLAINTEXT://127.0.0.1:${ports.client}`,
     `SASL_SSL://127.0.0.1:${ports.saslSsl}`,
     `MUTUAL://127.0.0.1:${ports.mutualTls}`,
   ]
@@ -148,45 +112,4 @@ function securityProperties(
       ]),
     ),
   }
-}
-
-const javaArgs = (kafka: KafkaDistribution): readonly string[] => [
-  ...javaFlags,
-  '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
-  '-cp',
-  kafka.classPath,
-]
-
-/** By Kafka's own tool, for it alone can give the first users of SCRAM. */
-async function format(kafka: KafkaDistribution, file: string, clusterId: string): Promise<void> {
-  const credentials = `[name=${alice.username},password=${alice.password}]`
-  const users = [256, 512].flatMap((bits) => ['--add-scram', `SCRAM-SHA-${bits}=${credentials}`])
-  const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file, ...users]
-  await run(kafka.java, [...javaArgs(kafka), ...tool])
-}
-
-/** Ends when told to, and when this process is killed: then the shell's input ends. */
-function start(kafka: KafkaDistribution, file: string, log: string): () => Promise<void> {
-  const script = '"$@" </dev/null & read -r _; kill -9 $!; wait'
-  const output = openSync(log, 'w')
-  const shell = spawn(
-    'sh',
-    ['-c', script, 'sh', kafka.java, ...javaArgs(kafka), 'kafka.Kafka', file],
-    { stdio: ['pipe', output, output] },
-  )
-  closeSync(output)
-  const ended = once(shell, 'exit')
-  return async () => {
-    shell.stdin?.end()
-    await ended
-  }
-}
-
-async function serves(port: number, clusterId: string): Promise<boolean> {
-  const deadlineMs = systemClock.nowMs() + START_MS_MAX
-  while (systemClock.nowMs() < deadlineMs) {
-    if (await isServing(port, 1, clusterId, 1)) return true
-    await systemClock.sleep(START_PAUSE_MS)
-  }
-  return false
 }
