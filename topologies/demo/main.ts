@@ -63,7 +63,7 @@ async function demo(options: DemoOptions): Promise<Account> {
     rejected: refused.name,
     deadLetters: failed.name,
   }
-  return closeAccount(cluster.port, systemClock, topics, run)
+  return await closeAccount(cluster.port, systemClock, topics, run)
 }
 
 /** The one instance of the demo, and its killer. */
