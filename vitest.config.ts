@@ -17,6 +17,8 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'topologies/**/*.test.ts', 'benchmarks/**/*.test.ts'],
           exclude: needsKafka,
+          // For a busy machine; a test that takes a second of its own is too slow.
+          testTimeout: 20_000,
         },
       },
       {
