@@ -196,6 +196,22 @@ test('records follow their partition to a new leader, in order', async () => {
   )
 })
 
+test('partitions that lose their leaders at the same time all find them soon', async () => {
+  const { simulation, producer } = await open(6, { brokers: 3 })
+  const { cluster, clock } = simulation
+  await clock.run(() => producer.prepare(['orders']))
+  for (let round = 0; round < 5; round += 1) {
+    for (let partition = 0; partition < 6; partition += 1) {
+      send(producer, `${round}`, partition)
+      cluster.faults.moveLeader({ topic: 'orders', partition })
+    }
+    const before = clock.nowMs()
+    await flushed(simulation, producer)
+    expect(clock.nowMs() - before).toBeLessThan(100)
+  }
+  expect(valuesOf(simulation, 5)).toEqual(['0', '1', '2', '3', '4'])
+})
+
 test('a broker that is down for a while costs a delay only', async () => {
   const { simulation, producer } = await open(2, { brokers: 2 })
   const { faults } = simulation.cluster

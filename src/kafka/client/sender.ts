@@ -325,8 +325,9 @@ export class Sender {
     await this.#options.clock.sleep(pauseMs, this.#closing.signal)
     for (const partition of partitions) partition.resting = false
     if (this.#closing.signal.aborted) return
-    if (error.kind === 'retriable') this.#sendAll()
-    else this.#options.onLeaderMissing(true)
+    if (partitions.some(({ leader }) => leader === NO_LEADER)) this.#options.onLeaderMissing(true)
+    // Another partition of the topic may have brought the leader along meanwhile.
+    this.#sendAll()
   }
 
   #fail(error: unknown): void {
