@@ -5,6 +5,10 @@ const needsKafka = ['integration-tests/**/*.test.ts', 'src/**/*.kafka.test.ts']
 /** A folder to which each run adds its results as JSON; .ci/run adds them up. */
 const reports = process.env['MILLRACE_TEST_REPORTS']
 
+// Nothing is built in a checkout: who imports 'millrace' gets its source, here and in the threads
+// that a test starts.
+const condition = 'millrace-source'
+
 export default defineConfig({
   test: {
     reporters:
@@ -13,8 +17,10 @@ export default defineConfig({
         : ['default', ['json', { outputFile: `${reports}/${process.pid}.json` }]],
     projects: [
       {
+        ssr: { resolve: { conditions: [condition, 'node'] } },
         test: {
           name: 'unit',
+          execArgv: [`--conditions=${condition}`],
           include: ['src/**/*.test.ts', 'topologies/**/*.test.ts', 'benchmarks/**/*.test.ts'],
           exclude: needsKafka,
           // For a busy machine; a test that takes a second of its own is too slow.
@@ -22,8 +28,10 @@ export default defineConfig({
         },
       },
       {
+        ssr: { resolve: { conditions: [condition, 'node'] } },
         test: {
           name: 'integration',
+          execArgv: [`--conditions=${condition}`],
           include: needsKafka,
           globalSetup: ['integration-tests/support/global-setup.ts'],
           // Two cores are what CI has, and a broker wants one of them.
