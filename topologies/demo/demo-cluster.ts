@@ -104,18 +104,18 @@ function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: s
       if (!told) failure = messageOf(error)
     })
     .finally(() => directory[Symbol.dispose]())
-  const end = async (): Promise<void> => {
+  const end = async (stop: () => void): Promise<void> => {
     told = true
-    thread.stop()
+    stop()
     await finished
   }
   return {
     state: () => state,
     failure: () => failure,
-    stop: end,
+    stop: () => end(thread.stop),
     kill: async () => {
       cluster.faults.kill(clientId)
-      await end()
+      await end(thread.abort)
     },
   }
 }

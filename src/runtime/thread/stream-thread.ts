@@ -219,6 +219,13 @@ export class StreamThread {
     this.#wakeup.notify()
   }
 
+  /** Stops without a commit and without waiting for Kafka: what is not committed will be done again. */
+  readonly abort = (): void => {
+    this.stop()
+    // Whoever waits for an acknowledgement gets a failure now, and not when it has timed out.
+    void this.#producer.close()
+  }
+
   async #turn(): Promise<void> {
     const { clock, config } = this.#options
     await this.#rebalancer.step()
