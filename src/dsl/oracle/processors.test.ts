@@ -5,7 +5,7 @@ import { keyValueStore } from '../../topology/key-value-store.ts'
 import type { Processor, PunctuationType } from '../../topology/processor.ts'
 import type { TopologyBuilder } from '../builder.ts'
 import { sideOutput } from '../side-output.ts'
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.ts'
+import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
 
 type Key = string | null
 type Maybe = number | null

@@ -1,4 +1,4 @@
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.ts'
+import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
 
 type Maybe = number | null
 const input = textTopic<Maybe>('in')

@@ -1,5 +1,5 @@
 import type { TopologyBuilder } from '../builder.ts'
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.ts'
+import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
 
 type Maybe = number | null
 type Aggregator = (value: number, aggregate: string | number) => string | number | null
