@@ -24,12 +24,17 @@ export interface LogSlice {
 
 /** One partition: record batches as bytes, and what Kafka keeps beside them (UnifiedLog.java). */
 export class PartitionLog {
+  readonly #transactionVersion: 1 | 2
   #batches: StoredBatch[] = []
   readonly #producers = new Map<number, ProducerState>()
   /** In the order of their markers, as in Kafka's index: not in that of their first offsets. */
   #aborted: AbortedRange[] = []
   #start: Offset = 0
   #end: Offset = 0
+
+  constructor(transactionVersion: 1 | 2) {
+    this.#transactionVersion = transactionVersion
+  }
 
   get startOffset(): Offset {
     return this.#start
@@ -55,6 +60,11 @@ export class PartitionLog {
 
   hasOpenTransaction({ producerId, epoch }: ProducerIdentity): boolean {
     return this.#producers.get(producerId)?.hasOpenTransaction(epoch) ?? false
+  }
+
+  /** A batch that would begin a transaction is about to ask the coordinator. */
+  announce({ header }: StoredBatch): void {
+    this.#producerOf(header.producerId).announce(sequenceOf(header))
   }
 
   /** The offset of a batch whose answer was lost, if this is one. */
@@ -209,7 +219,7 @@ export class PartitionLog {
   #producerOf(producerId: number): ProducerState {
     let producer = this.#producers.get(producerId)
     if (producer === undefined) {
-      producer = new ProducerState()
+      producer = new ProducerState(this.#transactionVersion)
       this.#producers.set(producerId, producer)
     }
     return producer

@@ -47,6 +47,7 @@ function appendTo(
       throw refusal('TRANSACTIONAL_ID_AUTHORIZATION_FAILED', 'there is no transactional id')
     }
     if (!log.hasOpenTransaction(header)) {
+      log.announce(stored)
       joinTransaction(state, transactionalId, header, { type: 'partition', topic, partition })
     }
   }

@@ -81,7 +81,7 @@ export class SimulatedCluster implements Disposable {
       clock,
       transactionVersion,
       brokers,
-      topics: new Topics(brokers),
+      topics: new Topics(brokers, transactionVersion),
       groups: new GroupCoordinator(
         this.#timers,
         options.sessionTimeoutMinMs ?? SESSION_TIMEOUT_MIN_MS,

@@ -40,10 +40,12 @@ export interface Topic {
 /** The topics of the cluster and who leads their partitions. */
 export class Topics {
   readonly #brokers: Brokers
+  readonly #transactionVersion: 1 | 2
   readonly #topics = new Map<string, Topic>()
 
-  constructor(brokers: Brokers) {
+  constructor(brokers: Brokers, transactionVersion: 1 | 2) {
     this.#brokers = brokers
+    this.#transactionVersion = transactionVersion
   }
 
   has(name: string): boolean {
@@ -147,7 +149,7 @@ export class Topics {
       configs: { ...configs },
       partitions: Array.from({ length: partitions }, (_, id) => {
         const leader = leaders[(first + id) % leaders.length] ?? NO_LEADER
-        return { log: new PartitionLog(), leader, lastLeader: leader }
+        return { log: new PartitionLog(this.#transactionVersion), leader, lastLeader: leader }
       }),
     })
   }
