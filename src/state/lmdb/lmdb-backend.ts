@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { open, type RootDatabase } from 'lmdb'
-import { assert, isStreamsError } from '../../core/errors.ts'
+import { assert, type StreamsError } from '../../core/errors.ts'
 import type { Offset } from '../../core/record.ts'
 import type { StateBackend, StoreBatch } from '../backend.ts'
-import { isCutShort } from './data-file.ts'
-import { corrupted, lmdbFailure } from './lmdb-errors.ts'
+import { checkDataFile } from './data-file.ts'
+import { lmdbFailure } from './lmdb-errors.ts'
 import { type Bytes, LmdbStore } from './lmdb-store.ts'
 
 const STORES_MAX = 1_000
@@ -33,12 +32,12 @@ class LmdbBackend implements StateBackend {
   readonly #positions = new Map<string, Offset>()
   readonly #stores = new Map<string, LmdbStore>()
   #isClosed = false
-  /** After a failed write LMDB may be in any state: nothing more is written. */
-  #failure: unknown
+  /** After a failed write lmdb-js may touch a transaction that is not there: it is left alone. */
+  #failure: StreamsError | undefined
 
   constructor(directory: string) {
     this.#directory = directory
-    if (isCutShort(join(directory, 'data.mdb'))) throw corrupted(directory, 'its file is cut short')
+    checkDataFile(directory)
     this.#environment = this.#guard('opening it', () =>
       open<Uint8Array, Uint8Array>({
         path: directory,
@@ -51,7 +50,7 @@ class LmdbBackend implements StateBackend {
       }),
     )
     try {
-      this.#positionsTable = this.#guard('opening it', () => this.#open('positions'))
+      this.#positionsTable = this.#open('positions')
       this.#guard('reading its positions', () => this.#readPositions(this.#positionsTable))
     } catch (error) {
       void this.close()
@@ -62,8 +61,7 @@ class LmdbBackend implements StateBackend {
   readonly store = (name: string): LmdbStore => {
     let store = this.#stores.get(name)
     if (store === undefined) {
-      const database = this.#guard(`opening store "${name}"`, () => this.#open(`store/${name}`))
-      store = new LmdbStore(database, this.#guard)
+      store = new LmdbStore(this.#open(`store/${name}`), this.#guard)
       this.#stores.set(name, store)
     }
     return store
@@ -104,25 +102,33 @@ class LmdbBackend implements StateBackend {
   }
 
   #open(name: string): Bytes {
-    return this.#environment.openDB<Uint8Array, Uint8Array>({ name, ...binary })
+    return this.#change(`opening "${name}"`, () =>
+      this.#environment.openDB<Uint8Array, Uint8Array>({ name, ...binary }),
+    )
   }
 
   #write(doing: string, work: () => void): void {
-    if (this.#failure !== undefined) throw this.#failure
-    try {
-      this.#guard(doing, () => this.#environment.transactionSync(work))
-    } catch (error) {
-      this.#failure = error
-      throw error
-    }
+    this.#change(doing, () => this.#environment.transactionSync(work))
+  }
+
+  #change<T>(doing: string, work: () => T): T {
+    return this.#guard(doing, () => {
+      try {
+        return work()
+      } catch (error) {
+        this.#failure = lmdbFailure(this.#directory, doing, error)
+        throw this.#failure
+      }
+    })
   }
 
   readonly #guard = <T>(doing: string, work: () => T): T => {
     assert(!this.#isClosed, 'a closed local store is not used')
+    if (this.#failure !== undefined) throw this.#failure
     try {
       return work()
     } catch (error) {
-      throw isStreamsError(error) ? error : lmdbFailure(this.#directory, doing, error)
+      throw lmdbFailure(this.#directory, doing, error)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { messageOf, StreamsError } from '../../core/errors.ts'
+import { isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
 
 /** `MDB_…` codes that say that the file is not what was written to it. */
 const corruptedCodes = new Set([
@@ -8,11 +8,13 @@ const corruptedCodes = new Set([
   -30_794, // MDB_VERSION_MISMATCH
   -30_793, // MDB_INVALID
   -30_784, // MDB_INCOMPATIBLE
+  -30_782, // MDB_BAD_TXN: a page in the middle of a read is of the wrong kind
   -30_779, // MDB_PROBLEM
 ])
 
 /** What LMDB or the operating system says about a directory, in our words. */
 export function lmdbFailure(directory: string, doing: string, error: unknown): StreamsError {
+  if (isStreamsError(error)) return error
   const code =
     typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   return typeof code === 'number' && corruptedCodes.has(code)
