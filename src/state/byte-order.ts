@@ -12,7 +12,8 @@ export function successor(key: Uint8Array): Uint8Array {
 export function prefixEnd(prefix: Uint8Array): Uint8Array | null {
   const last = prefix.findLastIndex((byte) => byte !== 0xff)
   if (last === -1) return null
-  const end = prefix.slice(0, last + 1)
+  // Not `slice`, which on a Buffer is no copy.
+  const end = new Uint8Array(prefix.subarray(0, last + 1))
   end[last] = prefix[last]! + 1
   return end
 }
