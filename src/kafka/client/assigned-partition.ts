@@ -23,18 +23,15 @@ export class AssignedPartition {
   /** Why fetching has stopped for good; thrown once what arrived before is taken. */
   failure: unknown
   watermarks: Watermarks | undefined
-  /** Grows while a single batch does not fit. */
-  askBytes: number
   /** Has no room, so it is not asked for until something is taken. */
   leftOut = false
   untakenBytes = 0
   readonly #runs: BatchRun[] = []
 
-  constructor(topic: string, partition: number, position: Offset, askBytes: number) {
+  constructor(topic: string, partition: number, position: Offset) {
     this.topic = topic
     this.partition = partition
     this.position = position
-    this.askBytes = askBytes
   }
 
   get isWaitingForLeader(): boolean {

@@ -275,15 +275,16 @@ test('an offset out of range stops its partition until it is assigned again; oth
 
 test('a partition assigned again during a fetch gets nothing of what was under way', async () => {
   const { simulation, port } = await open()
-  await (await BareProducer.open(port, null)).append('orders', 0, ['a', 'b', 'c'])
+  const writer = await BareProducer.open(port, null)
+  for (const value of ['a', 'b', 'c']) await writer.append('orders', 0, [value])
   simulation.cluster.faults.delay(({ api }) => api === 'fetch', 200)
   const fetcher = fetcherOf(port, simulation)
-  fetcher.assign('orders', 0, 0)
+  fetcher.assign('orders', 0, 2)
   await simulation.clock.advance(100)
   fetcher.unassign('orders', 0)
-  fetcher.assign('orders', 0, 2)
+  fetcher.assign('orders', 0, 1)
   await simulation.clock.advance(1_000)
-  expect(readAll(fetcher, 'orders')).toEqual({ values: ['c'], offsets: [2], position: 3 })
+  expect(readAll(fetcher, 'orders')).toEqual({ values: ['b', 'c'], offsets: [1, 2], position: 3 })
 })
 
 test('it follows a partition to its new leader', async () => {
@@ -379,7 +380,15 @@ test('what nobody takes is bounded, in a partition and over all of them', async 
   for (let partition = 0; partition < 8; partition += 1) {
     for (let each = 0; each < 40; each += 1) await writer.append('many', partition, [kilobyte])
   }
-  const fetcher = fetcherOf(port, simulation, {
+  const asked: number[] = []
+  const watched: KafkaPort = {
+    ...port,
+    fetch: (node, partitions, options) => {
+      asked.push(options.maxBytes)
+      return port.fetch(node, partitions, options)
+    },
+  }
+  const fetcher = fetcherOf(watched, simulation, {
     bufferBytesMax: 30_000,
     partitionBytesMax: 10_000,
   })
@@ -395,6 +404,7 @@ test('what nobody takes is bounded, in a partition and over all of them', async 
   const buffered = runs.reduce((sum, run) => sum + run.sizeBytes, 0)
   expect(buffered).toBeGreaterThan(15_000)
   expect(buffered).toBeLessThanOrEqual(31_100)
+  expect(Math.min(...asked)).toBeGreaterThan(9_999)
 
   let records = runs.reduce((count, run) => {
     let own = 0
@@ -456,6 +466,43 @@ test('a partition that was full is asked for again soon after it was taken', asy
     records += readAll(fetcher, 'orders').values.length
   }
   expect(records).toBe(20)
+})
+
+test('a partition that fills up while another is quiet is asked for again as soon as it is taken', async () => {
+  const { simulation, port } = await open()
+  simulation.cluster.createTopic('quiet', 1)
+  const fetcher = fetcherOf(port, simulation, { partitionBytesMax: 2_000 })
+  fetcher.assign('quiet', 0, 0)
+  fetcher.assign('orders', 0, 0)
+  await simulation.clock.advance(10_000)
+  const writer = await BareProducer.open(port, null)
+  for (let each = 0; each < 10; each += 1) await writer.append('orders', 0, ['x'.repeat(1_900)])
+  await simulation.clock.advance(5)
+  let records = 0
+  for (let turn = 0; turn < 12; turn += 1) {
+    records += readAll(fetcher, 'orders').values.length
+    await simulation.clock.advance(30)
+  }
+  expect(records).toBe(10)
+})
+
+test('a partition with a backlog does not starve one behind it', async () => {
+  const { simulation, port } = await open()
+  simulation.cluster.createTopic('payments', 1)
+  const writer = await BareProducer.open(port, null)
+  for (let each = 0; each < 50; each += 1) await writer.append('orders', 0, ['x'.repeat(1_000)])
+  await writer.append('payments', 0, ['x'.repeat(1_000)])
+  const fetcher = fetcherOf(port, simulation, { partitionBytesMax: 1_200, bufferBytesMax: 1_200 })
+  fetcher.assign('orders', 0, 0)
+  fetcher.assign('payments', 0, 0)
+  let [orders, payments] = [0, 0]
+  for (let turn = 0; turn < 10; turn += 1) {
+    await simulation.clock.advance(20)
+    orders += readAll(fetcher, 'orders').values.length
+    payments += readAll(fetcher, 'payments').values.length
+  }
+  expect(payments).toBe(1)
+  expect(orders).toBeLessThan(50)
 })
 
 test('an idle fetcher asks twice a second a broker, and nothing at all without partitions', async () => {

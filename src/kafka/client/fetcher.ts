@@ -21,8 +21,6 @@ const MAX_WAIT_MS = 500
 const PATIENCE_INITIAL_MS = 10
 const REST_INITIAL_MS = 20
 const REST_MAX_MS = 1_000
-/** A batch of this size is a broken one. */
-const ASK_BYTES_MAX = 1024 * 1024 * 1024
 
 export interface FetcherOptions {
   readonly port: KafkaPort
@@ -61,7 +59,10 @@ export class Fetcher {
   readonly #metadata: MetadataLoop
   readonly #closing = new AbortController()
   readonly #byTopic = new Map<string, Map<number, AssignedPartition>>()
-  /** In the order in which they are asked for: a broker fills its answer from the front. */
+  /**
+   * In the order in which they are asked for: a broker fills its answer from the front, and gives
+   * the first one a whole batch however large it is. Who got something goes to the end.
+   */
   readonly #assigned = new Set<AssignedPartition>()
   readonly #polls = new Map<number, Poll>()
   #untakenBytes = 0
@@ -87,7 +88,7 @@ export class Fetcher {
   /** Starts fetching from there; what was fetched of the partition before is forgotten. */
   assign(topic: string, partition: number, position: Offset): void {
     this.unassign(topic, partition)
-    const assigned = new AssignedPartition(topic, partition, position, this.#partitionBytesMax)
+    const assigned = new AssignedPartition(topic, partition, position)
     let partitions = this.#byTopic.get(topic)
     if (partitions === undefined) this.#byTopic.set(topic, (partitions = new Map()))
     partitions.set(partition, assigned)
@@ -224,7 +225,7 @@ export class Fetcher {
       this.#starved = true
       return
     }
-    const wanted = partitions.reduce((sum, each) => sum + each.askBytes, 0)
+    const wanted = partitions.length * this.#partitionBytesMax
     void this.#poll(node, poll, partitions, Math.min(wanted, share, left))
   }
 
@@ -239,7 +240,7 @@ export class Fetcher {
       topic: each.topic,
       partition: each.partition,
       offset: each.position,
-      maxBytes: each.askBytes,
+      maxBytes: this.#partitionBytesMax,
     }))
     const maxWaitMs = Math.min(poll.patienceMs, this.#maxWaitMs)
     poll.underWay = true
@@ -290,13 +291,9 @@ export class Fetcher {
     const { isolation } = this.#options
     const found = readableBatches(bytes, startOffset, answer.aborted, isolation)
     assigned.failure = found.corruption
-    if (found.endOffset === startOffset) {
-      // Not one whole batch: it is larger than what was asked for.
-      assigned.askBytes = Math.min(assigned.askBytes * 2, ASK_BYTES_MAX)
-      return found.corruption !== undefined
-    }
+    // Not one whole batch: it comes when this partition has moved to the front (KIP-74).
+    if (found.endOffset === startOffset) return found.corruption !== undefined
     const { batches, endOffset } = found
-    assigned.askBytes = this.#partitionBytesMax
     assigned.position = endOffset
     assigned.arrived(new BatchRun({ topic, partition, bytes, batches, startOffset, endOffset }))
     this.#untakenBytes += bytes.length

@@ -237,6 +237,26 @@ test('a leader that takes longer than a session to assign keeps its session', as
   expect(simulation.cluster.faults.count(({ api }) => api === 'joinGroup')).toBe(1)
 })
 
+test.for(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'])(
+  'until the sync is answered, its answer counts and not that of a heartbeat (%s)',
+  async (code) => {
+    using simulation = simulate()
+    const a = await client(simulation, 'a')
+    simulation.cluster.faults.refuse(({ api }) => api === 'heartbeat', code)
+    const slowly: Assign = async (members) => {
+      await simulation.clock.sleep(SESSION_MS / 2)
+      return byCount(members)
+    }
+    await simulation.clock.run(() => a.membership.join(bytesOf('a'), slowly))
+    expect(a.states).toEqual(['stable'])
+    simulation.cluster.faults.refuse(({ api }) => api === 'heartbeat', code)
+    await simulation.clock.run(() => a.membership.join(bytesOf('a'), slowly))
+    await simulation.clock.advance(5 * SESSION_MS)
+    expect(a.states).toEqual(['stable', 'rebalancing', 'stable'])
+    expect(simulation.cluster.groupState('billing')?.members.length).toBe(1)
+  },
+)
+
 test('while a join waits for others, the session does not end', async () => {
   using simulation = simulate()
   const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]
@@ -306,8 +326,9 @@ test('a member that leaves while its join waits leaves no ghost behind', async (
   await refused
   await simulation.clock.advance(HEARTBEAT_MS)
   await simulation.clock.run(() => joined(a, 'a'))
-  await simulation.clock.advance(HEARTBEAT_MS)
+  const before = simulation.clock.nowMs()
   await simulation.clock.run(() => joined(a, 'a'))
+  expect(simulation.clock.nowMs() - before).toBeLessThan(HEARTBEAT_MS)
   expect(simulation.cluster.groupState('billing')?.members.map(({ clientId }) => clientId)).toEqual(
     ['a'],
   )

@@ -234,8 +234,7 @@ export class GroupMembership {
   }
 }
 
-const isCurable = (error: KafkaError): boolean =>
-  error.code !== 'FENCED_INSTANCE_ID' && (error.kind === 'rejoin' || wasRefusedOrLost(error))
+const isCurable = (error: KafkaError): boolean => error.kind === 'rejoin' || wasRefusedOrLost(error)
 
 const closedError = (): KafkaError =>
   new KafkaError('MEMBER_CLOSED', 'fatal', 'this group member was closed')

@@ -26,8 +26,6 @@ export class OutgoingPartition {
   readonly topic: string
   readonly partition: number
   leader = NO_LEADER
-  /** The head is in a request that is not answered yet. */
-  underWay = false
   /** The head was sent at least once: whether the broker has it is not known. */
   doubtful = false
   /** After a failure, until it is tried again. */

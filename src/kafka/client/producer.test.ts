@@ -133,6 +133,23 @@ test('a record goes out when it has lingered, or when its batch is full', async 
   expect(valuesOf(simulation).length).toBe(2)
   await simulation.clock.advance(50)
   expect(valuesOf(simulation).length).toBe(3)
+  send(producer, 'flushed')
+  await flushed(simulation, producer)
+  send(producer, 'lingers')
+  await simulation.clock.advance(40)
+  expect(valuesOf(simulation).length).toBe(4)
+})
+
+test('what would make a request too long goes in the next one', async () => {
+  const { simulation, producer } = await open(20)
+  const value = 'x'.repeat(500_000)
+  await simulation.clock.run(() => producer.prepare(['orders']))
+  for (let partition = 0; partition < 20; partition += 1) send(producer, value, partition)
+  await flushed(simulation, producer)
+  expect(produces(simulation)).toBe(2)
+  for (let partition = 0; partition < 20; partition += 1) {
+    expect(valuesOf(simulation, partition)).toEqual([value])
+  }
 })
 
 test('one request is in flight a broker; what comes meanwhile goes together in the next', async () => {
@@ -317,6 +334,15 @@ test('records for a topic that is not known yet wait for it', async () => {
   expect(producer.bufferedBytes).toBe(0)
 })
 
+test('a topic is looked for at once, also while another one is waited for', async () => {
+  const { simulation, producer } = await open()
+  producer.send('later', null, 1_000, null, null, noHeaders)
+  await simulation.clock.advance(1_500)
+  send(producer, 'a')
+  await simulation.clock.advance(50)
+  expect(valuesOf(simulation)).toEqual(['a'])
+})
+
 test('a topic that does not exist is named by flush, commit and prepare', async () => {
   const simulation = simulate()
   simulation.cluster.createTopic('orders', 1)
@@ -393,6 +419,23 @@ test('without transactions a member that must rejoin keeps its producer', async 
   send(producer, 'a')
   await simulation.clock.run(() => producer.commit(offsets, outside))
   expect(valuesOf(simulation)).toEqual(['a'])
+})
+
+test('without transactions an abort drops what was not sent, and only that', async () => {
+  const { simulation, producer } = await open(1, {}, { lingerMs: 50, batchBytesMax: 200 })
+  const { clock, cluster } = simulation
+  await clock.run(() => producer.prepare(['orders']))
+  send(producer, 'acknowledged')
+  await flushed(simulation, producer)
+  cluster.faults.loseReply(({ api }) => api === 'produce')
+  cluster.faults.slowBroker(1, 100)
+  send(producer, 'under way')
+  await clock.advance(60)
+  for (let each = 0; each < 20; each += 1) send(producer, `dropped-${each}`)
+  await clock.run(() => producer.abort())
+  send(producer, 'after')
+  await flushed(simulation, producer)
+  expect(valuesOf(simulation)).toEqual(['acknowledged', 'under way', 'after'])
 })
 
 test('closing drops what is buffered and ends what waits', async () => {

@@ -190,7 +190,7 @@ export class Sender {
     const mustAdd = this.#options.transaction?.mustAddPartitions ?? false
     let dueInMs = Infinity
     for (const partition of this.#active) {
-      if (partition.underWay || partition.resting) continue
+      if (partition.resting) continue
       const leftMs = this.#leftMs(partition, nowMs)
       if (leftMs > 0) {
         dueInMs = Math.min(dueInMs, leftMs)
@@ -253,7 +253,6 @@ export class Sender {
       if (!this.#closing.signal.aborted) this.#settle(partitions, answers)
     } catch (error) {
       this.#busyNodes.delete(node)
-      for (const partition of partitions) partition.underWay = false
       this.#retry(partitions, error)
     }
     this.schedule()
@@ -267,7 +266,6 @@ export class Sender {
       const batch = partition.head!
       if (partitions.length > 0 && bytes + batch.bytes.length > REQUEST_BYTES_MAX) break
       bytes += batch.bytes.length
-      partition.underWay = true
       partition.doubtful = true
       partitions.push(partition)
     }
@@ -279,17 +277,15 @@ export class Sender {
     const failures = new Map<unknown, OutgoingPartition[]>()
     let acknowledged = false
     for (const partition of partitions) {
-      partition.underWay = false
       const answer = byKey.get(keyOf(partition))
-      const error = answer === undefined ? unanswered(partition) : answer.error
-      if (error === null || error.code === 'DUPLICATE_SEQUENCE_NUMBER') {
-        const baseOffset = error === null ? answer!.baseOffset : -1
-        this.bufferedBytes -= partition.acknowledge(baseOffset).bufferedBytes
+      if (answer?.error === null) {
+        this.bufferedBytes -= partition.acknowledge(answer.baseOffset).bufferedBytes
         // To the end of the queue, so that a request that is full does not starve the others.
         this.#active.delete(partition)
         if (!partition.isEmpty) this.#active.add(partition)
         acknowledged = true
       } else {
+        const error = answer?.error ?? unanswered(partition)
         const list = failures.get(error)
         if (list === undefined) failures.set(error, [partition])
         else list.push(partition)

@@ -135,6 +135,24 @@ test.for(versions)(
 )
 
 test.for(versions)(
+  'an abort waits for records in doubt, whose sequence would else be used twice (version %i)',
+  async (transactionVersion) => {
+    const { simulation, producer } = await open({ transactionVersion })
+    const { clock, cluster } = simulation
+    await clock.run(() => producer.prepare(['totals']))
+    cluster.faults.slowBroker(1, 100)
+    cluster.faults.loseReply(({ api }) => api === 'produce', 2)
+    send(producer, 'in doubt')
+    await clock.advance(150)
+    send(producer, 'dropped')
+    await clock.run(() => producer.abort())
+    send(producer, 'kept')
+    await commit(simulation, producer, 1)
+    expect(committed(simulation)).toEqual(['kept'])
+  },
+)
+
+test.for(versions)(
   'a full batch that was never sent takes its sequence back when it is aborted (version %i)',
   async (transactionVersion) => {
     const { simulation } = await open({ transactionVersion })
@@ -278,6 +296,7 @@ test.for(versions)(
     send(producer, 'doomed-3', 1)
     await expect(commit(simulation, producer, 2)).rejects.toMatchObject({ kind: 'abortable' })
     await simulation.clock.run(() => producer.abort())
+    await simulation.clock.run(() => producer.commit([], member))
     send(producer, 'second')
     await commit(simulation, producer, 3)
     expect([committed(simulation), committedOffset(simulation)]).toEqual([['first', 'second'], 3])
