@@ -21,7 +21,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           execArgv: [`--conditions=${condition}`],
-          include: ['src/**/*.test.ts', 'topologies/**/*.test.ts', 'benchmarks/**/*.test.ts'],
+          include: ['{src,topologies,benchmarks,docs}/**/*.test.ts'],
           exclude: needsKafka,
           // For a busy machine; a test that takes a second of its own is too slow.
           testTimeout: 20_000,

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest'
+import { TopologyTestDriver } from 'millrace/testing'
+import accounts, { balances, commands, events, refused } from './examples/account.ts'
+import clickTopology, {
+  botClicks,
+  clicks,
+  perSecond,
+  perUser,
+  slowPaths,
+  type Click,
+} from './examples/clicks.ts'
+import customerTopology, { active, customers, perCountry } from './examples/customers.ts'
+import firstPurchases, { firsts, purchases } from './examples/first-purchases.ts'
+import invoiceTopology, { heartbeats, invoices, orders } from './examples/invoices.ts'
+import sensors, { impossible, readings, silences } from './examples/sensors.ts'
+import stockTopology, { levels, movements } from './examples/stock.ts'
+
+describe('the examples of the guide', () => {
+  test('clicks are split, filtered and counted by two keys', async () => {
+    await using driver = new TopologyTestDriver(clickTopology)
+    const input = driver.input(clicks)
+    const click: Click = { user: 'ada', path: '/', tookMs: 20, agent: 'browser' }
+    await input.send('1', click)
+    await input.send('2', { ...click, agent: 'bot' })
+    await input.send('3', { ...click, path: '/slow', tookMs: 1_500 }, { timestampMs: 7 })
+    expect(driver.output(botClicks).values()).toEqual([{ ...click, agent: 'bot' }])
+    expect(driver.output(slowPaths).keyValues()).toEqual([['3', '7 /slow']])
+    expect(driver.output(perUser).keyValues()).toEqual([
+      ['ada', 1],
+      ['ada', 2],
+    ])
+    expect(driver.output(perSecond).keyValues()).toEqual([
+      [1, 1],
+      [2, 1],
+    ])
+  })
+
+  test('a customer who moves is taken from one country and added to the other', async () => {
+    await using driver = new TopologyTestDriver(customerTopology)
+    const input = driver.input(customers)
+    const ada = { name: 'Ada', country: 'GB', active: true }
+    await input.send('c-1', ada)
+    await input.send('c-1', { ...ada, country: 'FR' })
+    await input.send('c-1', null)
+    expect(driver.output(active).keyValues()).toEqual([
+      ['c-1', ada],
+      ['c-1', { ...ada, country: 'FR' }],
+      ['c-1', null],
+    ])
+    expect(driver.output(perCountry).keyValues()).toEqual([
+      ['GB', 1],
+      ['GB', 0],
+      ['FR', 1],
+      ['FR', 0],
+    ])
+  })
+
+  test('an account refuses what it cannot pay, and a command it has seen', async () => {
+    await using driver = new TopologyTestDriver(accounts)
+    const input = driver.input(commands)
+    const deposit = { type: 'Deposit', id: 'a', cents: 500 } as const
+    const withdrawal = { type: 'Withdraw', id: 'b', cents: 900 } as const
+    await input.send('ada', deposit)
+    await input.send('ada', deposit)
+    await input.send('ada', withdrawal)
+    expect(driver.output(events).values()).toEqual([{ type: 'Deposited', id: 'a', cents: 500 }])
+    expect(driver.output(refused).values()).toEqual([
+      { command: deposit, reason: 'repeated' },
+      { command: withdrawal, reason: 'not enough money' },
+    ])
+    expect(driver.output(balances).keyValues()).toEqual([['ada', 500]])
+    expect(driver.store('account').get('ada')).toEqual({ cents: 500, lastId: 'a' })
+  })
+
+  test('a sensor is reported once when it falls silent, a cold one is set aside', async () => {
+    await using driver = new TopologyTestDriver(sensors)
+    await driver.input(readings).send('attic', { celsius: 31 })
+    await driver.input(readings).send('cellar', { celsius: -300 })
+    await driver.advanceTime('50s')
+    expect(driver.output(silences).values()).toEqual([])
+    await driver.advanceTime('10s')
+    await driver.advanceTime('10s')
+    expect(driver.output(silences).values()).toEqual([{ sensor: 'attic', silentForMs: 60_000 }])
+    expect(driver.output(impossible).keyValues()).toEqual([['cellar', { celsius: -300 }]])
+  })
+
+  test('only the first purchase of a customer is let through', async () => {
+    await using driver = new TopologyTestDriver(firstPurchases)
+    for (const sku of ['tea', 'cocoa']) await driver.input(purchases).send('ada', { sku })
+    expect(driver.output(firsts).keyValues()).toEqual([['ada', { sku: 'tea' }]])
+  })
+
+  test('an order without lines becomes a dead letter, a broken heartbeat is skipped', async () => {
+    await using driver = new TopologyTestDriver(invoiceTopology)
+    await driver.input(orders).send('o-1', { customer: 'ada', lines: [] })
+    await driver.input(orders).send('o-2', { customer: 'ada', lines: [{ sku: 'tea', cents: 650 }] })
+    await driver.input(heartbeats).sendBytes(null, Buffer.from('{'))
+    expect(driver.output(invoices).values()).toEqual([{ customer: 'ada', cents: 650 }])
+    expect(driver.deadLetters()).toMatchObject([
+      {
+        topic: 'orders',
+        partition: 0,
+        offset: 0,
+        code: 'PROCESSING_FAILED',
+        exception: 'RangeError',
+        message: 'an order without lines',
+        node: 'map-values-1',
+        task: '0_0',
+        application: 'invoices',
+        attempts: 1,
+      },
+    ])
+    expect(driver.counters.skipped).toBe(1)
+  })
+
+  test('stock levels are kept as 64-bit integers', async () => {
+    await using driver = new TopologyTestDriver(stockTopology)
+    for (const by of [10, -3]) await driver.input(movements).send('tea', by)
+    expect(driver.output(levels).values()).toEqual([10, 7])
+  })
+})
