@@ -69,10 +69,11 @@ function answer(
 
 const port = parentPort
 assert(port !== null, 'thread-main runs in a worker')
-main(workerData as ThreadStart, (message) => port.postMessage(message)).then(
-  () => port.close(),
-  (error: unknown) => {
+main(workerData as ThreadStart, (message) => port.postMessage(message))
+  .catch((error: unknown) => {
     port.postMessage({ type: 'failed', error: errorData(error) } satisfies FromThread)
-    port.close()
-  },
-)
+  })
+  .finally(() => {
+    // Ends this worker, not the process: a retry that still sleeps somewhere must not keep it alive.
+    process.exit()
+  })
