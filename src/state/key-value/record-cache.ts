@@ -218,9 +218,8 @@ export class RecordCache<K, V> {
     direction: 'forward' | 'backward',
   ): Generator<KeyValue<K, V>, undefined> {
     for (const [key, row] of this.#merged.range(from, to, direction)) {
-      if (row instanceof Uint8Array)
-        yield [this.#rows.keys.decode(key), this.#rows.decodeValue(row)]
-      else yield [row.key, row.value as V]
+      const value = row instanceof Uint8Array ? this.#rows.decodeValue(row) : row.value
+      yield [this.#rows.keys.decode(key), value as V]
     }
   }
 

@@ -1,0 +1,160 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../core/random.ts'
+import { entriesOf } from '../backend.contract.ts'
+import type { StateBackend } from '../backend.ts'
+import { openLmdbBackend } from '../lmdb/lmdb-backend.ts'
+import { memoryBackend } from '../memory/memory-backend.ts'
+import { type DirtyEntry, WriteBuffer } from './write-buffer.ts'
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+async function withBackend(
+  kind: 'memory' | 'lmdb',
+  use: (backend: StateBackend) => void,
+): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-buffer-'))
+  const backend = kind === 'memory' ? memoryBackend() : openLmdbBackend(directory)
+  try {
+    use(backend)
+  } finally {
+    await backend.close()
+    await rm(directory, { recursive: true })
+  }
+}
+
+test('what is dirty hides what is below, and the backend does not see it', () =>
+  withBackend('memory', (backend) => {
+    const entries = [
+      [bytes('a'), bytes('1')],
+      [bytes('b'), bytes('1')],
+    ] as const
+    backend.checkpoint([{ store: 'rows', entries, position: 1 }])
+    const buffer = new WriteBuffer(backend.store('rows'))
+    buffer.put('a', '2')
+    buffer.put('b', null)
+    buffer.put('c', '2')
+    expect(entriesOf(buffer)).toEqual([
+      ['a', '2'],
+      ['c', '2'],
+    ])
+    expect(buffer.get(bytes('b'))).toBeUndefined()
+    expect(buffer.approximateCount()).toBe(2)
+    expect(entriesOf(backend.store('rows')).join(' ')).toBe('a,1 b,1')
+    buffer.clear()
+    expect(entriesOf(buffer).join(' ')).toBe('a,1 b,1')
+    expect(buffer.dirtyBytes()).toBe(0)
+  }))
+
+test('a large buffer knows its count roughly', () =>
+  withBackend('memory', (backend) => {
+    const buffer = new WriteBuffer(backend.store('rows'))
+    for (let row = 0; row < 10_000; row++) buffer.put(String(row), 'new')
+    expect(buffer.approximateCount()).toBe(10_000)
+  }))
+
+/** Random work on a buffer, compared with a plain Map at every step. */
+class Walk {
+  readonly #backend: StateBackend
+  readonly #buffer: WriteBuffer
+  readonly #random: () => number
+  readonly #model = new Map<string, string>()
+  readonly #entries = new Map<string, DirtyEntry>()
+  #checkpoints = 0
+
+  constructor(backend: StateBackend, seed: number) {
+    this.#backend = backend
+    this.#buffer = new WriteBuffer(backend.store('rows'))
+    this.#random = seededRandom(seed)
+  }
+
+  step(): void {
+    const chance = this.#random()
+    if (chance < 0.7) this.#put(this.#key(), this.#random() < 0.7 ? String(chance) : null)
+    else if (chance < 0.8) this.#expectRange()
+    else if (chance < 0.82) this.#checkpoint()
+    else if (chance < 0.84) this.#rangeWhileChanging()
+    else this.#expectRow(this.#key())
+  }
+
+  #key = (): string => String(Math.floor(this.#random() * 300))
+
+  #bound = (): string | null => (this.#random() < 0.2 ? null : this.#key())
+
+  #put(key: string, value: string | null): void {
+    const known = this.#entries.get(key)
+    const entry =
+      known === undefined || this.#random() < 0.5
+        ? this.#buffer.put(key, value)
+        : this.#buffer.putAgain(known, value)
+    this.#entries.set(key, entry)
+    if (value === null) this.#model.delete(key)
+    else this.#model.set(key, value)
+  }
+
+  #expectRow(key: string): void {
+    const stored = this.#buffer.get(bytes(key))
+    expect(stored && Buffer.from(stored).toString('latin1')).toBe(this.#model.get(key))
+  }
+
+  #expectRange(): void {
+    const [from, to] = [this.#bound(), this.#bound()]
+    const expected = this.#sorted().filter(
+      ([key]) => (from === null || key >= from) && (to === null || key < to),
+    )
+    const range = [from, to].map((bound) => (bound === null ? null : bytes(bound)))
+    expect(entriesOf(this.#buffer, range[0], range[1], 'forward')).toEqual(expected)
+    expect(entriesOf(this.#buffer, range[0], range[1], 'backward')).toEqual(expected.toReversed())
+  }
+
+  #checkpoint(): void {
+    const entries = this.#buffer.dirtyEntries()
+    const keys = entries.map(([key]) => Buffer.from(key).toString('latin1'))
+    expect(keys).toEqual(keys.toSorted())
+    // Now and then something is put before the backend has it all.
+    if (this.#random() < 0.5) this.#put(this.#key(), 'late')
+    this.#backend.checkpoint([{ store: 'rows', entries, position: ++this.#checkpoints }])
+    this.#buffer.checkpointed()
+    expect(entriesOf(this.#buffer)).toEqual(this.#sorted())
+    expect(this.#buffer.dirtyEntries().length).toBeLessThanOrEqual(1)
+    expect(this.#buffer.dirtyBytes() > 0).toBe(this.#buffer.dirtyEntries().length > 0)
+  }
+
+  #rangeWhileChanging(): void {
+    const before = this.#sorted().map(([key]) => key)
+    const touched = new Set<string>()
+    const seen: string[] = []
+    const backward = this.#random() < 0.5
+    for (const [key] of this.#buffer.range(null, null, backward ? 'backward' : 'forward')) {
+      seen.push(Buffer.from(key).toString('latin1'))
+      const other = this.#key()
+      touched.add(other)
+      this.#put(other, this.#random() < 0.5 ? 'during' : null)
+      if (this.#random() < 0.05) {
+        this.#backend.checkpoint([
+          { store: 'rows', entries: this.#buffer.dirtyEntries(), position: ++this.#checkpoints },
+        ])
+        this.#buffer.checkpointed()
+        expect(entriesOf(this.#buffer)).toEqual(this.#sorted())
+      }
+    }
+    const stayed = before.filter((key) => !touched.has(key))
+    expect(seen.filter((key) => !touched.has(key))).toEqual(backward ? stayed.toReversed() : stayed)
+    expect(new Set(seen).size).toBe(seen.length)
+  }
+
+  #sorted(): [string, string][] {
+    return [...this.#model].sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+}
+
+describe.each(['memory', 'lmdb'] as const)('a buffer over the %s backend', (kind) => {
+  test.each([1, 2, 3, 4, 5])('reads as one map, seed %i', (seed) =>
+    withBackend(kind, (backend) => {
+      const walk = new Walk(backend, seed)
+      for (let step = 0; step < 1_200; step++) walk.step()
+    }),
+  )
+})
