@@ -39,7 +39,7 @@ async function underFire(
       'session-timeout': '1500ms',
       'commit-interval': '50ms',
       'checkpoint-interval': '300ms',
-      'log-level': 'warn',
+      'log-level': 'info',
     })
   const workers = [start(0), start(1)]
   const writing = writeCommands(port, { records: 40_000, rate: 1_000, seed: SEED })
@@ -51,9 +51,14 @@ async function underFire(
     workers[index] = start(index)
   }
   await writing
-  await untilProcessed(port, 'orders', PARTITIONS, 60_000)
+  const logs = (): string => workers.map((worker) => worker.output()).join('\n')
+  await untilProcessed(port, 'orders', PARTITIONS, 60_000).catch((error: unknown) => {
+    throw new Error(`the workers wrote:\n${logs()}`, { cause: error })
+  })
+  // The last one started may still be loading its modules, before it listens to SIGTERM.
+  await systemClock.sleep(3_000)
   const codes = await Promise.all(workers.map((worker) => worker.stop()))
-  expect(codes, workers.map((worker) => worker.output()).join('\n')).toEqual([0, 0])
+  expect(codes, logs()).toEqual([0, 0])
   return directories
 }
 
