@@ -518,10 +518,73 @@ test('an idle fetcher asks twice a second a broker, and nothing at all without p
   expect(faults.requests.length - before).toBeLessThanOrEqual(121)
 })
 
+test('the first answer is news, also an empty one: it tells where the partition ends', async () => {
+  const { simulation, port } = await open()
+  let arrivals = 0
+  const onArrival = (): void => {
+    arrivals += 1
+  }
+  const fetcher = fetcherOf(port, simulation, { onArrival })
+  expect(fetcher.watermarks('orders', 0)).toBeUndefined()
+  fetcher.assign('orders', 0, 0)
+  await simulation.clock.advance(5_000)
+  expect(arrivals).toBe(1)
+  expect(fetcher.watermarks('orders', 0)).toEqual({
+    highWatermark: 0,
+    lastStableOffset: 0,
+    logStartOffset: 0,
+  })
+})
+
+test('a failure now and then does not slow a partition down more and more', async () => {
+  const { simulation, port } = await open()
+  const { faults } = simulation.cluster
+  const writer = await BareProducer.open(port, null)
+  const fetcher = fetcherOf(port, simulation)
+  fetcher.assign('orders', 0, 0)
+  for (let round = 0; round < 10; round += 1) {
+    faults.loseReply(({ api }) => api === 'fetch')
+    await simulation.clock.advance(1_000)
+    await writer.append('orders', 0, [`${round}`])
+    await simulation.clock.advance(1)
+    faults.loseReply(({ api }) => api === 'fetch')
+    await writer.append('orders', 0, [`${round}-again`])
+    await simulation.clock.advance(50)
+    expect(readAll(fetcher, 'orders').values).toEqual([`${round}`, `${round}-again`])
+  }
+})
+
+test('a few bytes do not keep the whole answer of a broker in memory', async () => {
+  const { simulation, port } = await open()
+  await (await BareProducer.open(port, null)).append('orders', 0, ['a'])
+  const inLargeAnswer = (bytes: Uint8Array): Uint8Array => {
+    const answer = new Uint8Array(1_000_000)
+    answer.set(bytes, 500)
+    return answer.subarray(500, 500 + bytes.length)
+  }
+  const large: KafkaPort = {
+    ...port,
+    fetch: async (...request) =>
+      (await port.fetch(...request)).map((each) => ({
+        ...each,
+        batches: inLargeAnswer(each.batches),
+      })),
+  }
+  const fetcher = fetcherOf(large, simulation)
+  fetcher.assign('orders', 0, 0)
+  await simulation.clock.advance(100)
+  const run = fetcher.take('orders', 0)
+  run?.next()
+  expect(run?.value?.buffer.byteLength).toBe(run?.sizeBytes)
+})
+
 test('nothing arrives after close', async () => {
   const { simulation, port } = await open()
   let arrivals = 0
-  const fetcher = fetcherOf(port, simulation, { onArrival: () => (arrivals += 1) })
+  const onArrival = (): void => {
+    arrivals += 1
+  }
+  const fetcher = fetcherOf(port, simulation, { onArrival })
   fetcher.assign('orders', 0, 0)
   await simulation.clock.advance(100)
   const before = arrivals

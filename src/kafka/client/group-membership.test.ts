@@ -257,6 +257,27 @@ test.for(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'])(
   },
 )
 
+test('between the answers of JoinGroup and SyncGroup there is no generation to commit in', async () => {
+  using simulation = simulate()
+  const a = await client(simulation, 'a')
+  await simulation.clock.run(() => joined(a, 'a'))
+  const old = a.membership.member
+  const seen: unknown[] = []
+  simulation.cluster.faults.onRequest(({ api }) => api === 'joinGroup', {
+    after: () => {
+      seen.push(a.membership.member)
+      return undefined
+    },
+  })
+  const watching: Assign = async (members) => {
+    seen.push(a.membership.member)
+    return byCount(members)
+  }
+  await simulation.clock.run(() => a.membership.join(bytesOf('other'), watching))
+  expect(seen).toEqual([old, undefined])
+  expect(a.membership.member).toEqual({ ...old, generation: 2 })
+})
+
 test('while a join waits for others, the session does not end', async () => {
   using simulation = simulate()
   const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]

@@ -438,6 +438,48 @@ test('without transactions an abort drops what was not sent, and only that', asy
   expect(valuesOf(simulation)).toEqual(['acknowledged', 'under way', 'after'])
 })
 
+test('a full batch that never left is dropped by an abort, whatever became of the one before', async () => {
+  const { simulation, producer } = await open(2, {}, { batchBytesMax: 200 })
+  const { clock, cluster } = simulation
+  await clock.run(() => producer.prepare(['orders']))
+  send(producer, 'acknowledged', 0)
+  await flushed(simulation, producer)
+  cluster.faults.slowBroker(1, 100)
+  send(producer, 'under way', 1)
+  await clock.advance(10)
+  for (let each = 0; each < 20; each += 1) send(producer, `dropped-${each}`, 0)
+  await clock.run(() => producer.abort())
+  expect([valuesOf(simulation, 0), valuesOf(simulation, 1)]).toEqual([
+    ['acknowledged'],
+    ['under way'],
+  ])
+})
+
+test('a lost answer now and then does not slow a partition down more and more', async () => {
+  const { simulation, producer } = await open()
+  const { faults } = simulation.cluster
+  for (let round = 0; round < 12; round += 1) {
+    faults.loseReply(({ api }) => api === 'produce')
+    send(producer, `${round}`)
+    const before = simulation.clock.nowMs()
+    await flushed(simulation, producer)
+    expect(simulation.clock.nowMs() - before).toBeLessThan(50)
+  }
+})
+
+test('records that wait for metadata are bounded, and those kept still arrive', async () => {
+  const { simulation, producer } = await open()
+  const value = 'x'.repeat(1_000_000)
+  let kept = 0
+  const parkAll = (): void => {
+    for (; kept < 40; kept += 1) send(producer, value)
+  }
+  expect(parkAll).toThrow(expect.objectContaining({ code: 'KAFKA_UNAVAILABLE' }))
+  expect(kept).toBe(33)
+  await flushed(simulation, producer)
+  expect(valuesOf(simulation).length).toBe(33)
+})
+
 test('closing drops what is buffered and ends what waits', async () => {
   const { simulation, producer } = await open(1, {}, { lingerMs: 1_000 })
   await simulation.clock.run(() => producer.prepare(['orders']))
