@@ -1,5 +1,5 @@
 import { topicPartitionKey } from '../../core/topic-partition.ts'
-import type { KafkaPort } from '../port.ts'
+import type { KafkaPort, ProducePartition } from '../port.ts'
 import { anyBroker, type ClientLine } from './client-line.ts'
 import type { ClusterState } from './cluster-state.ts'
 import { failedFetch, fetch } from './fetching.ts'
@@ -40,21 +40,21 @@ export const dataRequests = (state: ClusterState, line: ClientLine): DataRequest
 
   produce: (node, partitions, options) => {
     // The caller may fill its buffers again as soon as it has an answer, or none.
-    const sent = partitions.map((each) => ({ ...each, batch: each.batch.slice() }))
+    const sent = partitions.map(copyOf)
     return line.send({
       api: 'produce',
       to: { node },
       partitions,
       transactionalId: options.transactionalId,
-      effect: () =>
-        produce(
-          state,
-          node,
-          sent.map((each) => ({ ...each, batch: each.batch.slice() })),
-          options,
-        ),
+      effect: () => produce(state, node, sent.map(copyOf), options),
       refused: (error) =>
         partitions.map(({ topic, partition }) => ({ topic, partition, error, baseOffset: -1 })),
     })
   },
+})
+
+/** The cluster writes offsets into what it keeps, and may be sent the same request twice. */
+const copyOf = (each: ProducePartition): ProducePartition => ({
+  ...each,
+  batch: new Uint8Array(each.batch),
 })

@@ -67,4 +67,4 @@ export const isSpokenByAll = (members: Iterable<Member>, protocol: string): bool
 
 /** A caller may use its buffers again. */
 const copyOf = (protocols: Protocols): Protocols =>
-  protocols.map(({ name, metadata }) => ({ name, metadata: metadata.slice() }))
+  protocols.map(({ name, metadata }) => ({ name, metadata: new Uint8Array(metadata) }))

@@ -245,7 +245,7 @@ export class Group {
   #assign(assignments: Assignments): void {
     for (const member of this.#members.values()) {
       const own = assignments.find(({ memberId }) => memberId === member.memberId)
-      member.assignment = own?.assignment.slice() ?? noAssignment
+      member.assignment = own === undefined ? noAssignment : new Uint8Array(own.assignment)
       if (member.syncing === null) continue
       member.syncing.resolve(member.assignment)
       member.syncing = null

@@ -223,7 +223,7 @@ export class SimulatedCluster implements Disposable {
 
   /** Writes a batch as some other software may have left it, unchecked but for its CRC. */
   appendForeign(topic: string, partition: number, batch: Uint8Array): Offset {
-    const offset = this.#partition({ topic, partition }).log.appendUnchecked(batch.slice())
+    const offset = this.#partition({ topic, partition }).log.appendUnchecked(new Uint8Array(batch))
     this.#state.changes.notify()
     return offset
   }
