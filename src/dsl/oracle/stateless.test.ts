@@ -93,7 +93,6 @@ followsKafkaStreams({
     const values = builder
       .stream(timed, {
         timestamp: (value, meta) => (value === null ? meta.timestampMs : value.t + shift),
-        onBadRecord: 'skip',
       })
       .mapValues((value) => value?.v ?? null)
     values.to(output)

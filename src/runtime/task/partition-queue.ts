@@ -29,6 +29,8 @@ export class PartitionQueue {
   headTimestampMs = 0
   /** Why the head could not be read; undefined for a good one. */
   headError: StreamsError | undefined
+  /** The source's extractor gave a negative timestamp, which asks to leave the record out. */
+  headIsUnwanted = false
 
   constructor(
     topic: string,
@@ -80,6 +82,7 @@ export class PartitionQueue {
     this.headKey = null
     this.headValue = null
     this.headError = undefined
+    this.headIsUnwanted = false
   }
 
   /** Whether it is empty although the broker has more: the task should wait for it. */
@@ -108,9 +111,11 @@ export class PartitionQueue {
     try {
       this.headKey = run.key === null ? null : key.deserialize(run.key)
       this.headValue = run.value === null ? null : value.deserialize(run.value)
-      if (timestamp !== undefined) this.headTimestampMs = this.#extract(timestamp, run)
-      if (!(this.headTimestampMs >= 0)) {
-        throw new RangeError(`the timestamp is ${this.headTimestampMs}`)
+      if (timestamp !== undefined) {
+        this.headTimestampMs = this.#extract(timestamp, run)
+        this.headIsUnwanted = this.headTimestampMs < 0
+      } else if (run.timestampMs < 0) {
+        throw new RangeError('the record has no timestamp')
       }
     } catch (error) {
       this.headTimestampMs = Math.max(0, run.timestampMs)
@@ -120,7 +125,10 @@ export class PartitionQueue {
 
   #extract(timestamp: (value: unknown, meta: Meta) => number, run: RecordRun): number {
     this.#meta.from(this.topic, this.partition, run.offset)
-    return timestamp(this.headValue, this.#meta.at(this.headKey, run.timestampMs, run.headers))
+    const meta = this.#meta.at(this.headKey, run.timestampMs, run.headers)
+    const timestampMs = timestamp(this.headValue, meta)
+    if (Number.isSafeInteger(timestampMs)) return timestampMs
+    throw new RangeError(`the timestamp extractor gave ${timestampMs}, not whole milliseconds`)
   }
 
   #unreadable(cause: unknown, offset: Offset): StreamsError {

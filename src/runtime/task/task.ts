@@ -212,6 +212,8 @@ export class Task {
       const { source } = queue
       const policy = source.onBadRecord ?? this.#options.topology.onFailure
       this.#fail(queue, failureAt(source.name, queue.headError), policy)
+    } else if (queue.headIsUnwanted) {
+      this.#options.counters.dropped += 1
     } else {
       const timestampMs = queue.headTimestampMs
       if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
