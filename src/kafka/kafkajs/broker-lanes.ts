@@ -16,6 +16,10 @@ export class BrokerLanes {
     this.#makeLink = makeLink
   }
 
+  get isUnused(): boolean {
+    return this.#links.every((link) => link.isUnused)
+  }
+
   async send<T>(request: ProtocolRequest<T>): Promise<T> {
     const link = this.#idle.pop() ?? this.#addLink()
     try {

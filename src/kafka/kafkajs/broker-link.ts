@@ -29,6 +29,10 @@ export class BrokerLink {
     return this.#current?.session.isOpen === true
   }
 
+  get isUnused(): boolean {
+    return !this.isOpen && this.#underWay === 0
+  }
+
   /** Requests that wait for an answer. */
   get underWay(): number {
     return this.#underWay

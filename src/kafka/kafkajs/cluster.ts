@@ -2,26 +2,19 @@ import { messageOf } from '../../core/errors.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { KafkaError } from '../port.ts'
 import type { ProtocolRequest } from '../wire/protocol-request.ts'
-import { BrokerLanes } from './broker-lanes.ts'
-import { BrokerLink } from './broker-link.ts'
+import { Broker, type Channel } from './broker.ts'
+import type { BrokerLink } from './broker-link.ts'
 import type { SessionDeps } from './broker-session.ts'
 import { addressText, type BrokerAddress } from './connection-settings.ts'
 import { networkError, notConnected } from './kafkajs-errors.ts'
 import { findCoordinatorRequest, type CoordinatorType } from './requests/find-coordinator.ts'
 import { metadataRequest, type ClusterMetadata } from './requests/metadata.ts'
 
-/**
- * Requests of different classes never share a connection, because a broker answers in order.
- * - `fetch`, `group`: held back by the broker on purpose; see {@link BrokerLanes}.
- * - `main`: everything else, pipelined on one connection to each broker.
- */
-export type Channel = 'main' | 'fetch' | 'group'
-
 /** The brokers of a cluster: where they are, who leads what, who coordinates whom. */
 export class Cluster {
   readonly #deps: SessionDeps
-  readonly #links = new Map<string, BrokerLink>()
-  readonly #lanes = new Map<string, BrokerLanes>()
+  /** By address: a broker that moved is another one. */
+  readonly #brokers = new Map<string, Broker>()
   #nodes: ReadonlyMap<number, BrokerAddress> = new Map()
   #controllerId = -1
   readonly #leaders = new Map<string, number>()
@@ -47,8 +40,7 @@ export class Cluster {
 
   close(): void {
     this.#closed = true
-    for (const link of this.#links.values()) link.close()
-    for (const lanes of this.#lanes.values()) lanes.close()
+    for (const broker of this.#brokers.values()) broker.close()
   }
 
   /** Asks any broker, and remembers the answer. */
@@ -57,7 +49,9 @@ export class Cluster {
     // A broker that is only starting knows no brokers yet.
     if (answer.nodes.size > 0) this.#nodes = answer.nodes
     this.#controllerId = answer.controllerId
-    for (const [topic, { partitions }] of answer.topics) {
+    this.#forgetUnused()
+    // Who lists all topics does not mean to use them all.
+    for (const [topic, { partitions }] of topics === 'all' ? [] : answer.topics) {
       for (const { id, leader } of partitions) {
         this.#leaders.set(topicPartitionKey(topic, id), leader)
       }
@@ -82,9 +76,8 @@ export class Cluster {
       const message = `no broker with id ${node} is known`
       throw new KafkaError('BROKER_NOT_AVAILABLE', 'stale-metadata', message)
     }
-    const way = channel === 'main' ? this.#link(address) : this.#lanesTo(address, channel)
     try {
-      return await way.send(request)
+      return await this.#broker(address).send(request, channel)
     } catch (error) {
       if (error instanceof KafkaError && error.kind === 'network') this.#distrust(node)
       throw error
@@ -174,19 +167,17 @@ export class Cluster {
 
   /** A link that is open, or can be opened: first what is open, then known brokers, then the bootstrap list. */
   async #reachable(): Promise<BrokerLink> {
-    if (this.#closed) throw networkError('the client was closed')
     // The least busy, so that one broker that hangs does not get every request.
-    const [open] = [...this.#links.values()]
+    const [open] = [...this.#brokers.values()]
+      .map(({ main }) => main)
       .filter((link) => link.isOpen)
       .sort((left, right) => left.underWay - right.underWay)
     if (open !== undefined) return open
-    const { brokers } = this.#deps.settings
-    const addresses = new Map(
-      [...this.#nodes.values(), ...brokers].map((address) => [addressText(address), address]),
-    )
+    const addresses = this.#addresses()
     const failures: string[] = []
     for (const address of addresses.values()) {
-      const link = this.#link(address)
+      if (this.#closed) throw networkError('the client was closed')
+      const link = this.#broker(address).main
       try {
         await link.open()
         return link
@@ -200,19 +191,21 @@ export class Cluster {
     )
   }
 
-  #link(address: BrokerAddress): BrokerLink {
-    return entry(this.#links, addressText(address), () => this.#makeLink(address))
+  #addresses(): ReadonlyMap<string, BrokerAddress> {
+    const all = [...this.#nodes.values(), ...this.#deps.settings.brokers]
+    return new Map(all.map((address) => [addressText(address), address]))
   }
 
-  #lanesTo(address: BrokerAddress, channel: Channel): BrokerLanes {
-    const key = `${channel} ${addressText(address)}`
-    return entry(this.#lanes, key, () => new BrokerLanes(() => this.#makeLink(address)))
+  #broker(address: BrokerAddress): Broker {
+    return entry(this.#brokers, addressText(address), () => new Broker(address, this.#deps))
   }
 
-  #makeLink(address: BrokerAddress): BrokerLink {
-    const link = new BrokerLink(address, this.#deps)
-    if (this.#closed) link.close()
-    return link
+  /** Where brokers come and go under new addresses, the old ones would pile up. */
+  #forgetUnused(): void {
+    const addresses = this.#addresses()
+    for (const [address, broker] of this.#brokers) {
+      if (!addresses.has(address) && broker.isUnused) this.#brokers.delete(address)
+    }
   }
 }
 
