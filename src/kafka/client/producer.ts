@@ -13,7 +13,6 @@ import {
 import { BatchBuilder } from '../wire/batch-builder.ts'
 import { HEADER_BYTES } from '../wire/batch-format.ts'
 import { answeredWithin } from './answered-within.ts'
-import type { OutgoingPartition } from './outgoing-partition.ts'
 import type { OutgoingTopic } from './outgoing-topic.ts'
 import { OutgoingTopics } from './outgoing-topics.ts'
 import { retrying, wasRefusedOrLost, type RetryPolicy } from './retrying.ts'

@@ -338,8 +338,8 @@ test.for(versions)(
       simulation.cluster.faults.moveLeader({ topic: 'totals', partition: round % 3 })
       await commit(simulation, producer, round)
     }
-    expect(committed(simulation).toSorted()).toEqual(
-      [1, 2, 3, 4, 5].flatMap((round) => [0, 1, 2].map((partition) => `${round}-${partition}`)),
+    expect(committed(simulation)).toEqual(
+      [0, 1, 2].flatMap((partition) => [1, 2, 3, 4, 5].map((round) => `${round}-${partition}`)),
     )
   },
 )
