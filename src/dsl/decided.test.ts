@@ -127,6 +127,17 @@ describe('a decider', () => {
     expect(driver.output(balances).values()).toEqual([{ balance: 5 }, { balance: 0 }])
   })
 
+  test('keeps no state of an event that cannot be written, so its command may be sent again', async () => {
+    const unwritable = topology('unwritable', { deadLetters: failed }, (builder) => {
+      const decided = builder.stream(commands).decide(account, { store: 'account' })
+      decided.events.mapValues((event) => ({ ...event, amount: 1n })).to(refused)
+    })
+    await using driver = new TopologyTestDriver(unwritable)
+    await driver.input(commands).send('ada', { type: 'deposit', amount: 5 })
+    expect(driver.store('account').get('ada')).toBeUndefined()
+    expect(driver.deadLetters().map(({ code }) => code)).toEqual(['SERDE_FAILED'])
+  })
+
   test('is not asked about records without a key or a command', async () => {
     await using driver = new TopologyTestDriver(bank)
     await driver.input(commands).send(null, deposit(5))

@@ -84,7 +84,13 @@ export const decide =
         const after = events.reduce<S>((state, event) => decider.evolve(state, event), before)
         const stateMs = old === undefined ? timestampMs : Math.max(old.timestampMs, timestampMs)
         rows.put(key as K, after, stateMs)
-        for (const event of events) emit(key, event, timestampMs, headers)
+        try {
+          for (const event of events) emit(key, event, timestampMs, headers)
+        } catch (error) {
+          // An event that cannot go on did not happen: the command may be set aside and sent again.
+          rows.put(key as K, old?.value ?? null, old?.timestampMs ?? stateMs)
+          throw error
+        }
         states?.announce(key as K, after, old === undefined ? null : old.value, stateMs, headers)
       },
     }
