@@ -7,17 +7,14 @@ function expectBytes(bytes: Uint8Array, count: number): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-function checkInteger(value: number, limit: number): void {
-  if (!Number.isInteger(value) || value < -limit || value >= limit) {
-    throw new RangeError(`${value} is not an integer that fits`)
-  }
-}
 
 /** 32-bit integer, as Kafka's `IntegerSerializer` writes it. */
 export const int32: Serde<number> = {
   name: 'int32',
   serialize: (value) => {
-    checkInteger(value, 2 ** 31)
+    if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 31) {
+      throw new RangeError(`${value} is not an integer that fits`)
+    }
     const bytes = Buffer.allocUnsafe(4)
     bytes.writeInt32BE(value)
     return bytes
@@ -29,7 +26,8 @@ export const int32: Serde<number> = {
 export const long: Serde<number> = {
   name: 'long',
   serialize: (value) => {
-    checkInteger(value, 2 ** 53)
+    // Not -2^53 either, which a number holds exactly, but -2^53 - 1 would be read as it.
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not an integer that fits`)
     const bytes = Buffer.allocUnsafe(8)
     const high = Math.floor(value / 2 ** 32)
     bytes.writeInt32BE(high, 0)
@@ -48,6 +46,8 @@ export const long: Serde<number> = {
 export const double: Serde<number> = {
   name: 'double',
   serialize: (value) => {
+    // Otherwise a missing value would be written as NaN.
+    if (typeof value !== 'number') throw new TypeError(`expected a number, got ${typeof value}`)
     const bytes = Buffer.allocUnsafe(8)
     bytes.writeDoubleBE(value)
     return bytes
