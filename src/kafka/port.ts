@@ -146,7 +146,11 @@ export interface GroupDescription {
   readonly groupId: string
   /** `Empty`, `Stable`, `PreparingRebalance`, `CompletingRebalance` or `Dead`. */
   readonly state: string
-  readonly members: readonly { readonly memberId: string; readonly clientId: string; readonly host: string }[]
+  readonly members: readonly {
+    readonly memberId: string
+    readonly clientId: string
+    readonly host: string
+  }[]
 }
 
 /** Every method rejects with a {@link KafkaError} and nothing else. */
@@ -158,7 +162,9 @@ export interface KafkaPort {
   readonly capabilities: () => Capabilities
 
   /** Topics that do not exist are left out; `'all'` lists every topic. Always asks the cluster. */
-  readonly metadata: (topics: readonly string[] | 'all') => Promise<ReadonlyMap<string, TopicMetadata>>
+  readonly metadata: (
+    topics: readonly string[] | 'all',
+  ) => Promise<ReadonlyMap<string, TopicMetadata>>
 
   /** One request to one broker; no answer within `maxWaitMs` is an empty answer, not an error. */
   readonly fetch: (
@@ -222,10 +228,7 @@ export interface KafkaPort {
   readonly heartbeat: (member: GroupMember) => Promise<void>
   readonly leaveGroup: (member: GroupMember) => Promise<void>
   /** A member, or an empty group from outside (`generation` -1 and an empty member id). */
-  readonly offsetCommit: (
-    member: GroupMember,
-    offsets: readonly CommittedOffset[],
-  ) => Promise<void>
+  readonly offsetCommit: (member: GroupMember, offsets: readonly CommittedOffset[]) => Promise<void>
   /** With `requireStable` an open transaction over an offset gives `UNSTABLE_OFFSET_COMMIT` (retriable). */
   readonly offsetFetch: (
     groupId: string,
