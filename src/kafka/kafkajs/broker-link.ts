@@ -5,7 +5,7 @@ import { networkError } from './kafkajs-errors.ts'
 
 interface Current {
   readonly session: BrokerSession
-  /** Everybody waits for the same promise, so that requests keep their order also while connecting. */
+  /** Everybody waits for the same promise: requests keep their order also while connecting. */
   readonly ready: Promise<BrokerSession>
 }
 

@@ -25,8 +25,8 @@ export interface SessionDeps {
 }
 
 /**
- * connecting → open → over. One socket to one broker, used once: whatever goes wrong ends it, every
- * request under way fails with kind `network`, and the link makes another.
+ * connecting → open → over. One socket to one broker, used once: whatever goes wrong ends it,
+ * every request under way fails with kind `network`, and the link makes another.
  *
  * kafkajs gives the connection: framing, correlation, timeouts, throttling, SASL. Requests skip its
  * encoder, which copies every byte three times, and go to its queue as one finished frame.
@@ -123,7 +123,7 @@ export class BrokerSession {
     try {
       const payload = await this.#ask(request, version)
       const reader = new ProtocolReader(payload, isFlexible(api, version))
-      // The answer to ApiVersions has no tagged fields in its header, so that any client can read it.
+      // The header of an answer to ApiVersions has no tagged fields: any client can read it.
       if (api !== apis.apiVersions) {
         reader.tags()
         this.#hasAnswered = true
@@ -181,7 +181,7 @@ export class BrokerSession {
     return version
   }
 
-  /** A session with a failure in it is not trusted again: a late answer must not keep others waiting. */
+  /** Not trusted again after a failure: an answer that is late must not keep others waiting. */
   #failed(error: unknown): KafkaError {
     const broken = this.#over
     const failure = kafkaErrorOf(error, this.#broker)
@@ -205,7 +205,7 @@ export class BrokerSession {
       ssl === null
         ? connectTcp({ host, port }, onConnect)
         : connectTls({ host, port, ...name, ...ssl }, onConnect)
-    // Requests are small and pipelined: Nagle's algorithm would hold each back for the last one's answer.
+    // Requests are small and pipelined: Nagle's algorithm would hold each back for an answer.
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on('end', () => (this.#over ??= this.#closedByBroker()))

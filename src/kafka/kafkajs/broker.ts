@@ -6,8 +6,8 @@ import type { BrokerAddress } from './connection-settings.ts'
 
 /**
  * Requests of different classes never share a connection, because a broker answers in order.
- * - `fetch`, `group`: held back by the broker on purpose; see {@link BrokerLanes}. They do not share
- *   lanes, so that a fetch quota (KIP-219) never holds up a heartbeat.
+ * - `fetch`, `group`: held back by the broker on purpose; see {@link BrokerLanes}. They do not
+ *   share lanes, so that a fetch quota (KIP-219) never holds up a heartbeat.
  * - `main`: everything else, pipelined on one connection.
  */
 export type Channel = 'main' | 'fetch' | 'group'

@@ -165,7 +165,7 @@ export class Cluster {
     }
   }
 
-  /** A link that is open, or can be opened: first what is open, then known brokers, then the bootstrap list. */
+  /** What is open, else what can be opened: of the known brokers, then of the bootstrap list. */
   async #reachable(): Promise<BrokerLink> {
     // The least busy, so that one broker that hangs does not get every request.
     const [open] = [...this.#brokers.values()]

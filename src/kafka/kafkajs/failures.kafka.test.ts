@@ -73,7 +73,7 @@ const settled = (call: () => Promise<unknown>): Promise<unknown> =>
   )
 
 describe('when a leader is killed', () => {
-  test('its connection is lost, the new leader is found, and the old one serves again after its restart', async () => {
+  test('its connection is lost, the new leader is found, the old one serves again later', async () => {
     await using port = await connected()
     const topic = 'killed-leader'
     await createTopic(port, topic)
@@ -97,7 +97,7 @@ describe('when a leader is killed', () => {
 })
 
 describe('when a broker hangs', () => {
-  test('its requests fail in time with kind network, others are asked, and it is asked again later', async () => {
+  test('its requests fail in time, others are asked, and it is asked again later', async () => {
     await using port = await connected()
     const topic = 'hung-leader'
     await createTopic(port, topic)

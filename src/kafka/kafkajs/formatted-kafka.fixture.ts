@@ -26,7 +26,7 @@ export interface FormattedKafka extends AsyncDisposable {
 export interface KafkaFormat {
   /** For Kafka's formatting tool: features, first users. */
   readonly args: readonly string[]
-  /** Beside those of the embedded Kafka; told the ports of its two listeners and the folder of its files. */
+  /** Beside those of the embedded Kafka; told the ports of its listeners and its folder. */
   readonly properties?: (
     ports: { readonly client: number; readonly controller: number },
     folder: string,

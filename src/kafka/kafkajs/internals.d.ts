@@ -1,4 +1,4 @@
-/** The one piece of kafkajs 2.2.4 that we build on: a connection to a broker. It has no types of its own. */
+/** The one piece of kafkajs 2.2.4 that we build on, a connection to a broker, has no types. */
 declare module 'kafkajs/src/network/connection.js' {
   import type { Socket } from 'node:net'
   import type { ConnectionOptions } from 'node:tls'

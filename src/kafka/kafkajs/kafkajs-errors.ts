@@ -9,9 +9,9 @@ export const networkError = (message: string, cause?: unknown): KafkaError =>
 export const notConnected = (): KafkaError =>
   new KafkaError('NOT_CONNECTED', 'fatal', 'connect comes before any request')
 
-/** Node's and OpenSSL's codes for a certificate or a protocol that no second attempt makes right. */
+/** Node's and OpenSSL's codes for a certificate or protocol that no second attempt makes right. */
 const tlsProblem =
-  /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|ERR_SSL|EPROTO/
+  /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ALTNAME|HOSTNAME|INVALID_(?:CA|PURPOSE)|ERR_SSL|EPROTO/
 
 /** What kafkajs, or a decoder of ours, threw while it talked to a broker. */
 export function kafkaErrorOf(error: unknown, broker: string): KafkaError {

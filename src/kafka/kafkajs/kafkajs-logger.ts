@@ -1,7 +1,7 @@
 import type { KafkajsLogger } from 'kafkajs/src/network/connection.js'
 import type { Logger } from '../../core/logger.ts'
 
-/** kafkajs calls a refused connection an error; to us it is one of several attempts, so all of it is debug. */
+/** All of it is debug: what kafkajs calls an error is to us one of several attempts. */
 export function kafkajsLogger(logger: Logger): KafkajsLogger {
   const log = (message: string, extra: object = {}): void => logger.debug(extra, message)
   return {

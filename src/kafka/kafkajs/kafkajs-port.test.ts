@@ -132,14 +132,14 @@ describe('the version of transactions', () => {
     return { next, versions: Object.fromEntries(used.map(({ api, version }) => [api, version])) }
   }
 
-  test('is 2 where the cluster has finalized it: every transaction has an epoch of its own', async () => {
+  test('is 2 where it is finalized: every transaction has an epoch of its own', async () => {
     expect(await versionsUsed(2)).toEqual({
       next: { producerId: 1, epoch: 1 },
       versions: { produce: 12, txnOffsetCommit: 5, endTxn: 5 },
     })
   })
 
-  test('is 1 where it is only offered: no request claims to add itself to a transaction', async () => {
+  test('is 1 elsewhere: no request claims to add itself to a transaction', async () => {
     expect(await versionsUsed(1)).toEqual({
       next: producer,
       versions: { produce: 11, txnOffsetCommit: 4, endTxn: 4 },
@@ -148,7 +148,7 @@ describe('the version of transactions', () => {
 })
 
 describe('a connection that breaks', () => {
-  test('fails the requests under way with kind network, and the next request has a new one', async () => {
+  test('fails the requests under way with kind network, the next has a new one', async () => {
     const answers: { heartbeat?: Answer } = { heartbeat: () => 'close' }
     await using broker = await scriptedBroker({ answers })
     await using port = await connected(broker.address)
@@ -248,7 +248,7 @@ describe('a broker answers in order, so', () => {
     }
   })
 
-  test('other requests are pipelined in the order in which they were given, also while connecting', async () => {
+  test('others are pipelined in the order they were given, also while connecting', async () => {
     const arrived: (string | null)[] = []
     await using broker = await scriptedBroker({
       answers: {

@@ -40,7 +40,7 @@ export interface ScriptedBroker extends AsyncDisposable {
 const NODE = 1
 const FINALIZED_FEATURES = 2
 
-/** A broker that says what a test tells it to: for what a real one cannot be made to do on demand. */
+/** Says what a test tells it to: for what a real broker cannot be made to do on demand. */
 export async function scriptedBroker(script: Script = {}): Promise<ScriptedBroker> {
   const received: ReceivedRequest[] = []
   const sockets = new Set<Socket>()
@@ -111,7 +111,7 @@ function readHeader(frame: Buffer) {
   return { api: api as ApiName, version, correlationId, body, flexible }
 }
 
-/** What a broker of one says that has nothing to complain about; silence where that takes knowledge. */
+/** What a broker says that has nothing to complain about; silence where that takes knowledge. */
 function usual(api: ApiName, script: Script, port: number): Answer {
   const fine: Answer = (writer) => void writer.int32(0).int16(0).tags()
   const answers: Partial<Record<ApiName, Answer>> = {

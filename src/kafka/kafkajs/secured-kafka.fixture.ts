@@ -86,11 +86,12 @@ function securityProperties(
     `MUTUAL://127.0.0.1:${ports.mutualTls}`,
   ]
   const modules = 'org.apache.kafka.common.security'
+  const subject = 'unsecuredLoginStringClaim_sub="broker"'
   const jaas = {
     plain: `${modules}.plain.PlainLoginModule required user_alice="${alice.password}";`,
     'scram-sha-256': `${modules}.scram.ScramLoginModule required;`,
     'scram-sha-512': `${modules}.scram.ScramLoginModule required;`,
-    oauthbearer: `${modules}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+    oauthbearer: `${modules}.oauthbearer.OAuthBearerLoginModule required ${subject};`,
   }
   return {
     listeners: [...clients, `CONTROLLER://127.0.0.1:${ports.controller}`].join(','),

@@ -123,7 +123,7 @@ describe('a secured cluster', () => {
     )
   })
 
-  test('closes on a client that speaks without TLS or without SASL, who is told what to look at', async () => {
+  test('closes on who speaks without TLS or SASL, who is told what to look at', async () => {
     await using plain = portWith({ brokers: [kafka.saslSsl] })
     await expect(plain.connect()).rejects.toThrow('does this listener want TLS or SASL?')
     await using unnamed = portWith({ brokers: [kafka.saslSsl], tls: trusted() })

@@ -33,7 +33,10 @@ export function encodeSubscription({ topics, userData, owned }: Subscription): U
   return writer.finish()
 }
 
-/** Reads every version; what was added after version 1 is ignored. Throws a fatal `KafkaError` for anything else. */
+/**
+ * Reads every version; what was added after version 1 is ignored. Throws a fatal `KafkaError` for
+ * anything else.
+ */
 export const decodeSubscription = (bytes: Uint8Array): Subscription =>
   reading('the subscription of a group member', () => {
     const reader = new ProtocolReader(bytes, false)

@@ -50,7 +50,7 @@ test('the numbers are those of Kafka', () => {
   })
 })
 
-test('what takes the transactional id away is fencing, what spoils only the transaction is not', () => {
+test('what takes the transactional id away is fencing, what spoils a transaction is not', () => {
   expect(codesOf('fenced')).toEqual([
     'INVALID_PRODUCER_EPOCH',
     'INVALID_PRODUCER_ID_MAPPING',

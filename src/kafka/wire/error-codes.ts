@@ -141,7 +141,7 @@ const names = [
   'CONTROLLER_ID_NOT_REGISTERED',
 ] as const
 
-/** Every error that is not fatal. Kafka's own classes of exceptions, but where a comment says why not. */
+/** Every error that is not fatal, as in Kafka's own classes but where a comment says why not. */
 const kinds: Partial<Record<(typeof names)[number], KafkaErrorKind>> = {
   CORRUPT_MESSAGE: 'retriable',
   COORDINATOR_LOAD_IN_PROGRESS: 'retriable',

@@ -1,7 +1,7 @@
 import type { ProtocolReader } from './protocol-reader.ts'
 import { ProtocolWriter } from './protocol-writer.ts'
 
-/** A kind of request: its key and name in the protocol, and its first flexible version (KIP-482). */
+/** A kind of request: its key and name in the protocol, its first flexible version (KIP-482). */
 export interface Api {
   readonly key: number
   readonly name: string

@@ -9,7 +9,7 @@ export interface VersionRange {
 export interface BrokerVersions {
   /** By API key. */
   readonly ranges: Readonly<Record<number, VersionRange>>
-  /** Finalized level of the feature `transaction.version`; 0 where the cluster has none (KIP-890). */
+  /** Finalized level of the feature `transaction.version` (KIP-890); 0 where there is none. */
   readonly transactionVersion: number
 }
 

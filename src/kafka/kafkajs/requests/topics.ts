@@ -8,7 +8,7 @@ import { apis, type ProtocolRequest } from '../../wire/protocol-request.ts'
 const TOPIC_ALREADY_EXISTS = 36
 const TOPIC_RESOURCE = 2
 
-/** With several failures, one that is not `TOPIC_ALREADY_EXISTS` is thrown: that one callers may forgive. */
+/** Of several failures, `TOPIC_ALREADY_EXISTS` is thrown last: that one callers may forgive. */
 export const createTopicsRequest = (
   topics: readonly TopicSpec[],
   timeoutMs: number,
@@ -88,7 +88,7 @@ export const deleteRecordsRequest = (
   },
 })
 
-/** Every setting of each topic, defaults included; secret ones are left out, as brokers hide them. */
+/** Every setting of each topic, defaults included, but the secret ones, which brokers hide. */
 export const describeConfigsRequest = (
   topics: readonly string[],
 ): ProtocolRequest<ReadonlyMap<string, Readonly<Record<string, string>>>> => ({
