@@ -1,6 +1,6 @@
 /**
- * Every code a {@link StreamsError} can carry. `docs/errors.md` explains each one; a test fails when
- * the page and this list differ.
+ * Every code a {@link StreamsError} can carry. `docs/errors.md` explains each one; a test fails
+ * when the page and this list differ.
  */
 export const errorCodes = [
   'INVALID_TOPOLOGY',

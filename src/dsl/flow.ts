@@ -24,7 +24,9 @@ export interface Words {
   readonly table: <K, V, S>(flow: TableFlow) => Table<K, V, S>
 }
 
-/** What stands behind a stream: where in the graph it comes from, and how its records are written. */
+/**
+ * What stands behind a stream: where in the graph it comes from, and how its records are written.
+ */
 export interface Flow {
   readonly graph: GraphBuilder
   readonly words: Words

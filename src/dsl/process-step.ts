@@ -4,7 +4,9 @@ import type { OperatorFactory } from '../topology/processor.ts'
 import { addStep, declareStore, type Flow } from './flow.ts'
 import type { ProcessOptions } from './stream-options.ts'
 
-/** Adds a processor. It learns its side outputs when a task starts, since they may be added later. */
+/**
+ * Adds a processor. It learns its side outputs when a task starts, since they may be added later.
+ */
 export function processStep(
   flow: Flow,
   operator: string,

@@ -5,7 +5,9 @@ import type { Serializer } from '../serde/serde.ts'
 
 type Target<K, V> = SinkTopic<K, V> | ((value: V, meta: Meta<K>) => SinkTopic<K, V>)
 
-/** What a sink node writes to. A topic that a function chooses again and again is looked up once. */
+/**
+ * What a sink node writes to. A topic that a function chooses again and again is looked up once.
+ */
 export function sinkTarget<K, V>(target: Target<K, V>): SinkNode['target'] {
   if (typeof target !== 'function') return targetOf(target)
   const known = new WeakMap<SinkTopic<K, V>, SinkTarget>()

@@ -7,7 +7,8 @@ import type { Stream } from './stream.ts'
 export type Predicates<K, V> = Readonly<Record<string, (value: V, meta: Meta<K>) => boolean>>
 
 /** What a type guard lets through; everything for a plain predicate. */
-// oxlint-disable-next-line typescript/no-explicit-any -- no other type lets a guard of any type match
+// oxlint-disable-next-line typescript/no-explicit-any -- no other type lets a guard of any type
+// match
 type GuardedBy<F> = F extends (value: any, meta: any) => value is infer U ? U : unknown
 
 /** A stream for each predicate by its name, and `default` for records that none of them wanted. */
@@ -31,7 +32,8 @@ function checkBranch(name: string): void {
       'Give it another name: "default" is for records that no branch wants.',
     )
   }
-  // An object lists such names first, in numeric order: the first match would not be the first written.
+  // An object lists such names first, in numeric order: the first match would not be the first
+  // written.
   if (/^\d+$/.test(name)) {
     throw invalidTopology(`a branch is called "${name}"`, 'Give branches names that are words.')
   }

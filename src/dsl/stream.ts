@@ -99,7 +99,9 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
     return this.#after('select-key', selectKey(select), { rekeyed: true })
   }
 
-  /** Shows each record to a callback. It is shown again when it is processed again after a crash. */
+  /**
+   * Shows each record to a callback. It is shown again when it is processed again after a crash.
+   */
   peek(action: (value: V, meta: Meta<K>) => void): Stream<K, V, S> {
     return this.#after('peek', peek(action), {})
   }
@@ -109,7 +111,10 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
     addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
   }
 
-  /** The records of both. What is kept by key afterwards needs equal partition counts of their topics. */
+  /**
+   * The records of both. What is kept by key afterwards needs equal partition counts of their
+   * topics.
+   */
   merge<K2, V2, S2>(other: Stream<K2, V2, S2>): Stream<K | K2, V | V2, S & S2> {
     return new Stream(mergeFlows(this['~flow'], other['~flow']))
   }
@@ -138,7 +143,9 @@ export class Stream<out K, out V, in S = NonNullable<K>> {
     })
   }
 
-  /** Through an internal topic, so that equal keys meet in one partition. Null keys are left out. */
+  /**
+   * Through an internal topic, so that equal keys meet in one partition. Null keys are left out.
+   */
   repartition(this: Stream<S | null, V, never>, options: RepartitionOptions<K, V>): Stream<K, V, S>
   repartition<S2>(
     this: Stream<S2 | null, V, never>,

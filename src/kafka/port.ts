@@ -37,7 +37,10 @@ export type Isolation = 'read_committed' | 'read_uncommitted'
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 export interface Capabilities {
-  /** 2 (KIP-890): Produce and TxnOffsetCommit add themselves to the transaction, EndTxn bumps the epoch. */
+  /**
+   * 2 (KIP-890): Produce and TxnOffsetCommit add themselves to the transaction, EndTxn bumps the
+   * epoch.
+   */
   readonly transactionVersion: 1 | 2
 }
 
@@ -81,7 +84,9 @@ export interface ProducerIdentity {
 }
 
 export interface ProducePartition extends TopicPartition {
-  /** Exactly one whole record batch (magic 2), with producer id, epoch and base sequence written in. */
+  /**
+   * Exactly one whole record batch (magic 2), with producer id, epoch and base sequence written in.
+   */
   readonly batch: Uint8Array
 }
 
@@ -93,7 +98,9 @@ export interface ProduceOptions {
 
 export interface ProducedPartition extends TopicPartition {
   readonly error: KafkaError | null
-  /** Offset of the first record of the batch; -1 where the broker cannot tell (a known duplicate). */
+  /**
+   * Offset of the first record of the batch; -1 where the broker cannot tell (a known duplicate).
+   */
   readonly baseOffset: Offset
 }
 
@@ -172,7 +179,10 @@ export interface KafkaPort {
     partitions: readonly FetchRequest[],
     options: FetchOptions,
   ) => Promise<readonly FetchedPartition[]>
-  /** Offsets by {@link topicPartitionKey}; `latest` under `read_committed` is the last stable offset. A time gives the first record at or after it, or null. */
+  /**
+   * Offsets by {@link topicPartitionKey}; `latest` under `read_committed` is the last stable
+   * offset. A time gives the first record at or after it, or null.
+   */
   readonly listOffsets: (
     partitions: readonly TopicPartition[],
     at: 'earliest' | 'latest' | number,
@@ -186,7 +196,10 @@ export interface KafkaPort {
     options: ProduceOptions,
   ) => Promise<readonly ProducedPartition[]>
 
-  /** Fences an earlier holder of the transactional id and ends its transaction; null gives an idempotent producer. */
+  /**
+   * Fences an earlier holder of the transactional id and ends its transaction; null gives an
+   * idempotent producer.
+   */
   readonly initProducerId: (
     transactionalId: string | null,
     transactionTimeoutMs: number,
@@ -217,7 +230,10 @@ export interface KafkaPort {
     outcome: 'commit' | 'abort',
   ) => Promise<ProducerIdentity>
 
-  /** Answers `MEMBER_ID_REQUIRED` are resolved by the adapter: it joins again with the id it was given. */
+  /**
+   * Answers `MEMBER_ID_REQUIRED` are resolved by the adapter: it joins again with the id it was
+   * given.
+   */
   readonly joinGroup: (request: JoinRequest) => Promise<JoinResponse>
   readonly syncGroup: (
     member: GroupMember,
@@ -229,14 +245,20 @@ export interface KafkaPort {
   readonly leaveGroup: (member: GroupMember) => Promise<void>
   /** A member, or an empty group from outside (`generation` -1 and an empty member id). */
   readonly offsetCommit: (member: GroupMember, offsets: readonly CommittedOffset[]) => Promise<void>
-  /** With `requireStable` an open transaction over an offset gives `UNSTABLE_OFFSET_COMMIT` (retriable). */
+  /**
+   * With `requireStable` an open transaction over an offset gives `UNSTABLE_OFFSET_COMMIT`
+   * (retriable).
+   */
   readonly offsetFetch: (
     groupId: string,
     partitions: readonly TopicPartition[],
     requireStable: boolean,
   ) => Promise<readonly FetchedOffset[]>
 
-  /** `TOPIC_ALREADY_EXISTS` is a fatal error here: the caller decides. Resolves when leaders are elected. */
+  /**
+   * `TOPIC_ALREADY_EXISTS` is a fatal error here: the caller decides. Resolves when leaders are
+   * elected.
+   */
   readonly createTopics: (topics: readonly TopicSpec[]) => Promise<void>
   readonly describeConfigs: (
     topics: readonly string[],

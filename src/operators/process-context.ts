@@ -13,7 +13,9 @@ import type {
   SideOutput,
 } from '../topology/processor.ts'
 
-/** What a process step declared. Outputs are read when a task starts: a side output may come later. */
+/**
+ * What a process step declared. Outputs are read when a task starts: a side output may come later.
+ */
 export interface ProcessDeclaration {
   readonly stores: readonly string[]
   readonly outputs: readonly string[]

@@ -13,7 +13,9 @@ import {
   type ProcessDeclaration,
 } from './process-context.ts'
 
-/** A step of the processor API (KIP-478): one processor for each task, made when the task starts. */
+/**
+ * A step of the processor API (KIP-478): one processor for each task, made when the task starts.
+ */
 export const process =
   <KIn, VIn, KOut, VOut>(
     makeProcessor: () => Processor<KIn, VIn, KOut, VOut>,

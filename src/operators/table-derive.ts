@@ -4,17 +4,23 @@ import { tableStore } from './table-store.ts'
 
 /** Set while the topology is built, read when a task starts. */
 export interface TableDemand {
-  /** A step further on subtracts what an update replaces (Kafka Streams' `enableSendingOldValues`). */
+  /**
+   * A step further on subtracts what an update replaces (Kafka Streams' `enableSendingOldValues`).
+   */
   oldValues: boolean
 }
 
 export interface DerivedTable<K, V, W> {
-  /** Called for rows only, never for a deletion; null where the row does not exist in this table. */
+  /**
+   * Called for rows only, never for a deletion; null where the row does not exist in this table.
+   */
   readonly derive: (value: V, meta: Meta<K>) => W | null
   /** Where the table is kept; undefined: it is computed on the way. */
   readonly store: string | undefined
   readonly demand: TableDemand
-  /** Whether an update that neither adds nor removes a row is left out when old values are known. */
+  /**
+   * Whether an update that neither adds nor removes a row is left out when old values are known.
+   */
   readonly skipsAbsent: boolean
 }
 

@@ -15,6 +15,7 @@ export const string: Serde<string> = {
 /** Decodes UTF-8; throws a `TypeError` where the bytes are not valid. */
 export function decodeUtf8(bytes: Uint8Array): string {
   const text = Buffer.prototype.utf8Slice.call(bytes, 0, bytes.length)
-  // A replacement character is either in the input or stands for broken bytes: only then look twice.
+  // A replacement character is either in the input or stands for broken bytes: only then look
+  // twice.
   return text.includes('\ufffd') ? decoder.decode(bytes) : text
 }

@@ -7,7 +7,10 @@ export interface KeyValueStoreSpec<K = unknown, V = unknown> {
   readonly name: string
   readonly key: Serde<K>
   readonly value: Serde<V>
-  /** `lmdb` survives a restart and may be larger than memory; `memory` is restored from its changelog. */
+  /**
+   * `lmdb` survives a restart and may be larger than memory; `memory` is restored from its
+   * changelog.
+   */
   readonly backend: 'lmdb' | 'memory'
   /** False keeps the store out of Kafka: it is empty after a move. */
   readonly logged: boolean

@@ -191,5 +191,7 @@ const successorsOf = (node: GraphNode, nodes: readonly GraphNode[]): string[] =>
           ),
   )
 
-/** A node asks for one direction only, but what it is given is nearly always a serde with a name. */
+/**
+ * A node asks for one direction only, but what it is given is nearly always a serde with a name.
+ */
 const serdeName = (serde: object): string => (serde as Partial<Serde<unknown>>).name ?? 'unnamed'

@@ -44,7 +44,10 @@ export interface GraphOptions {
   readonly onFailure: FailurePolicy
 }
 
-/** Collects nodes, stores and internal topics, and makes a {@link Topology} of them. Untyped: the DSL has the types. */
+/**
+ * Collects nodes, stores and internal topics, and makes a {@link Topology} of them. Untyped: the
+ * DSL has the types.
+ */
 export class GraphBuilder {
   readonly #options: GraphOptions
   readonly #nodes = new Map<string, SourceNode | ProcessorDraft | SinkNode>()
@@ -60,7 +63,9 @@ export class GraphBuilder {
     this.#options = options
   }
 
-  /** The node that reads the topic or pattern; one that was added in the same manner is used again. */
+  /**
+   * The node that reads the topic or pattern; one that was added in the same manner is used again.
+   */
   addSource(step: SourceStep): NodeInput {
     const label = step.topics instanceof RegExp ? String(step.topics) : topicLabel(step.topics[0])
     const id = step.readAs === 'repartition' ? `internal ${label}` : label

@@ -15,7 +15,10 @@ export interface KeyValueStoreOptions<K, V> {
   readonly logged?: boolean
   /** Topic configuration of the changelog, beyond `cleanup.policy=compact`. */
   readonly changelogConfigs?: Readonly<Record<string, string>>
-  /** Whether updates of a key are coalesced between commits where the application has a cache. True by default. */
+  /**
+   * Whether updates of a key are coalesced between commits where the application has a cache. True
+   * by default.
+   */
   readonly cached?: boolean
 }
 

@@ -43,7 +43,9 @@ export interface OperatorContext {
   ) => Cancellable
   /** Asks for a commit soon. */
   readonly requestCommit: () => void
-  /** Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does. */
+  /**
+   * Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does.
+   */
   readonly recordDropped: (reason: string) => void
 }
 

@@ -29,7 +29,8 @@ export function subTopologiesOf(nodes: readonly GraphNode[]): readonly SubTopolo
 /**
  * Topics whose records meet in a store: a key must be in the same partition of each, or its state
  * would be split between tasks. Kafka Streams checks this for joins only; a merge in front of an
- * aggregation goes wrong there without a word. Patterns are left out: their topics are not known yet.
+ * aggregation goes wrong there without a word. Patterns are left out: their topics are not known
+ * yet.
  */
 function copartitionedTopics(nodes: readonly GraphNode[]): readonly (readonly TopicRef[])[] {
   const upstream = new Map<string, ReadonlySet<SourceNode>>()

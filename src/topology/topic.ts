@@ -1,6 +1,9 @@
 import type { Serde, Serializer } from '../serde/serde.ts'
 
-/** A topic and how its records are read and written: a value, to be exported and used in both places. */
+/**
+ * A topic and how its records are read and written: a value, to be exported and used in both
+ * places.
+ */
 export interface Topic<in out K, in out V> {
   readonly name: string
   readonly key: Serde<K>

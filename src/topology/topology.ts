@@ -2,8 +2,8 @@ import type { StoreSpec } from '../state/store-spec.ts'
 import type { FailurePolicy, RepartitionTopic, SubTopology, TopicRef } from './graph.ts'
 
 /**
- * What a module exports and every thread builds for itself. A value: building it opens no socket and
- * reads no clock. It is the only thing `dsl` and `runtime` share.
+ * What a module exports and every thread builds for itself. A value: building it opens no socket
+ * and reads no clock. It is the only thing `dsl` and `runtime` share.
  */
 export interface Topology {
   /** The default application id. */
