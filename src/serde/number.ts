@@ -7,7 +7,6 @@ function expectBytes(bytes: Uint8Array, count: number): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
-
 /** 32-bit integer, as Kafka's `IntegerSerializer` writes it. */
 export const int32: Serde<number> = {
   name: 'int32',

@@ -154,25 +154,47 @@ function order(open: Open): void {
 }
 
 function keysOfEveryKind(open: Open): void {
-  const keepsApart = <K>(key: Serde<K>, keys: readonly K[]) =>
-    async function (): Promise<void> {
-      await using under = await open(key, int32)
-      keys.forEach((each, index) => under.store.put(each, index))
-      for (let round = 0; round < 2; round++) {
-        expect(keys.map((each) => under.store.get(each))).toEqual(keys.map((_, index) => index))
-        under.handle.flush()
-        under.checkpoint()
-        await under.restart()
-      }
-      keys.forEach((each) => under.store.delete(each))
-      expect([...under.store.all()]).toEqual([])
-    }
+  /** Puts a number under each key; gives what is read back, before and after a restart. */
+  const readBack = async <K>(key: Serde<K>, keys: readonly K[]): Promise<unknown> => {
+    await using under = await open(key, int32)
+    keys.forEach((each, index) => under.store.put(each, index))
+    const before = keys.map((each) => under.store.get(each))
+    under.handle.flush()
+    under.checkpoint()
+    await under.restart()
+    const after = keys.map((each) => under.store.get(each))
+    keys.forEach((each) => under.store.delete(each))
+    return { before, after, left: [...under.store.all()] }
+  }
+  const numbered = (keys: readonly unknown[]): unknown => {
+    const numbers = keys.map((_, index) => index)
+    return { before: numbers, after: numbers, left: [] }
+  }
 
-  test('texts', keepsApart(string, ['', '1', 'a', 'é', '日本', '\u0000', '\u{1f600}']))
-  test('numbers', keepsApart(double, [0, -0, 1, -1, 0.5, Infinity, NaN]))
-  test('long numbers', keepsApart(long, [0, 1, -1, 2 ** 53 - 1]))
-  test('objects', keepsApart(json<unknown>(), [{ a: 1 }, { a: 2 }, [1], 'a', 1, '1', true, null]))
-  test('bytes', keepsApart(bytes, [Buffer.from(''), Buffer.from('a'), Buffer.from([0, 255])]))
+  test('texts are kept apart', async () => {
+    const keys = ['', '1', 'a', 'é', '日本', '\u0000', '\u{1f600}']
+    expect(await readBack(string, keys)).toEqual(numbered(keys))
+  })
+
+  test('numbers are kept apart, minus zero from zero too', async () => {
+    const keys = [0, -0, 1, -1, 0.5, Infinity, NaN]
+    expect(await readBack(double, keys)).toEqual(numbered(keys))
+  })
+
+  test('long numbers are kept apart', async () => {
+    const keys = [0, 1, -1, 2 ** 53 - 1]
+    expect(await readBack(long, keys)).toEqual(numbered(keys))
+  })
+
+  test('objects are kept apart, and plain values beside them', async () => {
+    const keys = [{ a: 1 }, { a: 2 }, [1], 'a', 1, '1', true, null]
+    expect(await readBack(json<unknown>(), keys)).toEqual(numbered(keys))
+  })
+
+  test('bytes are kept apart', async () => {
+    const keys = [Buffer.from(''), Buffer.from('a'), Buffer.from([0, 255])]
+    expect(await readBack(bytes, keys)).toEqual(numbered(keys))
+  })
 
   test('keys that differ in memory but not in their bytes are one row', async () => {
     await using under = await open(string, int32)

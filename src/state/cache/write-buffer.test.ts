@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -96,34 +97,39 @@ class Walk {
 
   #expectRow(key: string): void {
     const stored = this.#buffer.get(bytes(key))
-    expect(stored && Buffer.from(stored).toString('latin1')).toBe(this.#model.get(key))
+    assert.equal(stored && Buffer.from(stored).toString('latin1'), this.#model.get(key))
   }
 
   #expectRange(): void {
     const [from, to] = [this.#bound(), this.#bound()]
-    const expected = this.#sorted().filter(
+    const expected = this.sorted().filter(
       ([key]) => (from === null || key >= from) && (to === null || key < to),
     )
     const range = [from, to].map((bound) => (bound === null ? null : bytes(bound)))
-    expect(entriesOf(this.#buffer, range[0], range[1], 'forward')).toEqual(expected)
-    expect(entriesOf(this.#buffer, range[0], range[1], 'backward')).toEqual(expected.toReversed())
+    assert.deepEqual(entriesOf(this.#buffer, range[0], range[1], 'forward'), expected)
+    assert.deepEqual(entriesOf(this.#buffer, range[0], range[1], 'backward'), expected.toReversed())
   }
 
   #checkpoint(): void {
     const entries = this.#buffer.dirtyEntries()
     const keys = entries.map(([key]) => Buffer.from(key).toString('latin1'))
-    expect(keys).toEqual(keys.toSorted())
+    assert.deepEqual(keys, keys.toSorted())
     // Now and then something is put before the backend has it all.
     if (this.#random() < 0.5) this.#put(this.#key(), 'late')
     this.#backend.checkpoint([{ store: 'rows', entries, position: ++this.#checkpoints }])
     this.#buffer.checkpointed()
-    expect(entriesOf(this.#buffer)).toEqual(this.#sorted())
-    expect(this.#buffer.dirtyEntries().length).toBeLessThanOrEqual(1)
-    expect(this.#buffer.dirtyBytes() > 0).toBe(this.#buffer.dirtyEntries().length > 0)
+    assert.deepEqual(entriesOf(this.#buffer), this.sorted())
+    assert.ok(this.#buffer.dirtyEntries().length <= 1)
+    assert.equal(this.#buffer.dirtyBytes() > 0, this.#buffer.dirtyEntries().length > 0)
+  }
+
+  /** What it holds. */
+  rows(): readonly (readonly [string, string])[] {
+    return entriesOf(this.#buffer)
   }
 
   #rangeWhileChanging(): void {
-    const before = this.#sorted().map(([key]) => key)
+    const before = this.sorted().map(([key]) => key)
     const touched = new Set<string>()
     const seen: string[] = []
     const backward = this.#random() < 0.5
@@ -137,24 +143,29 @@ class Walk {
           { store: 'rows', entries: this.#buffer.dirtyEntries(), position: ++this.#checkpoints },
         ])
         this.#buffer.checkpointed()
-        expect(entriesOf(this.#buffer)).toEqual(this.#sorted())
+        assert.deepEqual(entriesOf(this.#buffer), this.sorted())
       }
     }
     const stayed = before.filter((key) => !touched.has(key))
-    expect(seen.filter((key) => !touched.has(key))).toEqual(backward ? stayed.toReversed() : stayed)
-    expect(new Set(seen).size).toBe(seen.length)
+    assert.deepEqual(
+      seen.filter((key) => !touched.has(key)),
+      backward ? stayed.toReversed() : stayed,
+    )
+    assert.equal(new Set(seen).size, seen.length)
   }
 
-  #sorted(): [string, string][] {
+  /** What the buffer should hold. */
+  sorted(): [string, string][] {
     return [...this.#model].sort(([a], [b]) => (a < b ? -1 : 1))
   }
 }
 
 describe.each(['memory', 'lmdb'] as const)('a buffer over the %s backend', (kind) => {
-  test.each([1, 2, 3, 4, 5])('reads as one map, seed %i', (seed) =>
+  test.each([1, 2, 3])('reads as one map, seed %i', (seed) =>
     withBackend(kind, (backend) => {
       const walk = new Walk(backend, seed)
-      for (let step = 0; step < 1_200; step++) walk.step()
+      for (let step = 0; step < 1_000; step++) walk.step()
+      expect(walk.rows()).toEqual(walk.sorted())
     }),
   )
 })
