@@ -1,0 +1,6 @@
+/** What `peer.ts` can be told to do; the sentences are in the README. */
+export const workloads = ['W0', 'W1', 'W2'] as const
+export type Workload = (typeof workloads)[number]
+
+/** As the programs that these are compared with commit: with W2 in a transaction. */
+export const commitIntervalMs = (workload: Workload): number => (workload === 'W2' ? 100 : 5_000)
