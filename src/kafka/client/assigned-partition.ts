@@ -9,7 +9,9 @@ export interface Watermarks {
   readonly logStartOffset: Offset
 }
 
-/** A partition that is being fetched: from where, by whom, and what has arrived and was not taken. */
+/**
+ * A partition that is being fetched: from where, by whom, and what has arrived and was not taken.
+ */
 export class AssignedPartition {
   readonly topic: string
   readonly partition: number

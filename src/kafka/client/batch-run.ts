@@ -13,7 +13,10 @@ export interface BatchRunOptions {
   readonly partition: number
   readonly bytes: Uint8Array
   readonly batches: readonly ReadableBatch[]
-  /** A fetch answers with whole batches: the records of the first one that were not asked for are skipped. */
+  /**
+   * A fetch answers with whole batches: the records of the first one that were not asked for are
+   * skipped.
+   */
   readonly startOffset: Offset
   readonly endOffset: Offset
 }

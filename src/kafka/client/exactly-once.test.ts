@@ -46,7 +46,8 @@ function breakSomething({ cluster }: Simulation, random: Random, version: 1 | 2)
       faults.deliverLate(where, ms)
       break
     case 3:
-      // Under version 1 these act on whatever transaction is open by then: no client can help it (KIP-890).
+      // Under version 1 these act on whatever transaction is open by then, and no client can help
+      // it (KIP-890).
       if (version === 2 || (api !== 'endTxn' && api !== 'txnOffsetCommit')) {
         faults.duplicate(where, ms)
       }
@@ -71,7 +72,10 @@ function breakSomething({ cluster }: Simulation, random: Random, version: 1 | 2)
   }
 }
 
-/** Copies inputs to outputs in transactions, beginning anew from what is committed after each failure. */
+/**
+ * Copies inputs to outputs in transactions, beginning anew from what is committed after each
+ * failure.
+ */
 async function copyAll(simulation: Simulation, random: Random): Promise<void> {
   const { clock, connect } = simulation
   const zombies: RecordProducer[] = []

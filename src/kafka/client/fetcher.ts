@@ -107,8 +107,8 @@ export class Fetcher {
 
   /**
    * The next run of this partition, or undefined when none has arrived. Throws what stopped this
-   * partition (a `KafkaError` such as `OFFSET_OUT_OF_RANGE`, or `RECORD_BATCH_CORRUPTED`) until it is
-   * assigned again.
+   * partition (a `KafkaError` such as `OFFSET_OUT_OF_RANGE`, or `RECORD_BATCH_CORRUPTED`) until it
+   * is assigned again.
    */
   take(topic: string, partition: number): RecordRun | undefined {
     const assigned = this.#find(topic, partition)

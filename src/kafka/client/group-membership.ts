@@ -71,7 +71,10 @@ export class GroupMembership {
     })
   }
 
-  /** Undefined while not in a generation, that is also between the answers of JoinGroup and SyncGroup. */
+  /**
+   * Undefined while not in a generation, that is also between the answers of JoinGroup and
+   * SyncGroup.
+   */
   get member(): GroupMember | undefined {
     return this.#member
   }

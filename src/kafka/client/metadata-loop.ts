@@ -38,7 +38,10 @@ export class MetadataLoop {
     else this.start()
   }
 
-  /** Something is wanted, perhaps not for the first time: looks at once, or when it would have anyway. */
+  /**
+   * Something is wanted, perhaps not for the first time: looks at once, or when it would have
+   * anyway.
+   */
   start(): void {
     if (this.#running || this.#closed) return
     this.#running = true

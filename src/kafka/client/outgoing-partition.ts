@@ -7,7 +7,10 @@ import { NO_LEADER } from './assigned-partition.ts'
 /** Sequences are an int32 that wraps to zero. */
 const SEQUENCES = 2 ** 31
 
-/** Encoded once: a retry sends the same bytes with the same sequence, so the broker knows a duplicate. */
+/**
+ * Encoded once: a retry sends the same bytes with the same sequence, so the broker knows a
+ * duplicate.
+ */
 export interface SealedBatch {
   readonly bytes: Uint8Array
   readonly count: number
@@ -87,7 +90,9 @@ export class OutgoingPartition {
     return batch
   }
 
-  /** Forgets what was never sent and takes its sequence numbers back; returns the bytes set free. */
+  /**
+   * Forgets what was never sent and takes its sequence numbers back; returns the bytes set free.
+   */
   dropUnsent(): number {
     const dropped = this.#sealed.splice(this.doubtful ? 1 : 0)
     if (dropped[0] !== undefined) this.#nextSequence = dropped[0].baseSequence

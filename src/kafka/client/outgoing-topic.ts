@@ -49,7 +49,9 @@ export class OutgoingTopic {
     )
   }
 
-  /** Where a record goes that names no partition: as Java's, by key, or by chance a batch at a time. */
+  /**
+   * Where a record goes that names no partition: as Java's, by key, or by chance a batch at a time.
+   */
   choose(key: Uint8Array | null): number {
     return key === null ? this.#keyless : partitionForKey(key, this.partitions.length)
   }

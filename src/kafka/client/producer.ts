@@ -55,9 +55,9 @@ interface Waiter {
 }
 
 /**
- * An idempotent or transactional producer. What cannot be resolved makes it *failed for good*: every
- * method rejects with the failure from then on, and the caller makes a new one. A sequence number or
- * a transaction that is in doubt is so never used again.
+ * An idempotent or transactional producer. What cannot be resolved makes it *failed for good*:
+ * every method rejects with the failure from then on, and the caller makes a new one. A sequence
+ * number or a transaction that is in doubt is so never used again.
  */
 export class RecordProducer {
   readonly #options: RecordProducerOptions
@@ -121,9 +121,9 @@ export class RecordProducer {
   }
 
   /**
-   * Appends to the open batch of the partition; bytes are copied. Partition null: murmur2 of the key,
-   * as Java does it, or any partition for a null key. Throws the failure once the producer has failed,
-   * and `MESSAGE_TOO_LARGE` for a record that no broker takes, without harm to others.
+   * Appends to the open batch of the partition; bytes are copied. Partition null: murmur2 of the
+   * key, as Java does it, or any partition for a null key. Throws the failure once the producer has
+   * failed, and `MESSAGE_TOO_LARGE` for a record that no broker takes, without harm to others.
    */
   send(
     topicName: string,
@@ -176,7 +176,10 @@ export class RecordProducer {
     return known?.isLoaded === true ? known.partitions.length : undefined
   }
 
-  /** Loads the metadata of topics up front. Rejects with `TOPIC_MISSING` naming one that does not exist. */
+  /**
+   * Loads the metadata of topics up front. Rejects with `TOPIC_MISSING` naming one that does not
+   * exist.
+   */
   async prepare(topics: readonly string[]): Promise<void> {
     this.#throwIfFailed()
     await Promise.all(topics.map((name) => this.#topics.topic(name).loaded))
@@ -198,11 +201,12 @@ export class RecordProducer {
 
   /**
    * Commits everything sent since the last commit and these offsets: atomically when transactional
-   * (KIP-447), else the offsets after the records. A transaction without records and offsets is none.
+   * (KIP-447), else the offsets after the records. A transaction without records and offsets is
+   * none.
    *
    * Rejects with a `KafkaError` of kind `rejoin` when the member is not in its generation any more,
-   * `fenced` when another producer took over, and with {@link OUTCOME_UNKNOWN} (kind `network`) when
-   * it may or may not be committed: then only a new producer's `init` decides.
+   * `fenced` when another producer took over, and with {@link OUTCOME_UNKNOWN} (kind `network`)
+   * when it may or may not be committed: then only a new producer's `init` decides.
    */
   async commit(offsets: readonly CommittedOffset[], member: GroupMember): Promise<void> {
     if (this.#transaction === undefined) {
@@ -217,8 +221,8 @@ export class RecordProducer {
   }
 
   /**
-   * Drops what was not sent and aborts what was. After a failure of kind `abortable` or `rejoin` the
-   * producer can be used again; after any other this rejects with it.
+   * Drops what was not sent and aborts what was. After a failure of kind `abortable` or `rejoin`
+   * the producer can be used again; after any other this rejects with it.
    */
   async abort(): Promise<void> {
     const failure = this.#failure
@@ -236,8 +240,8 @@ export class RecordProducer {
   }
 
   /**
-   * One past the last acknowledged record sent to this partition by this producer; undefined if none.
-   * A lower one when a lost answer left the last offset unknown.
+   * One past the last acknowledged record sent to this partition by this producer; undefined if
+   * none. A lower one when a lost answer left the last offset unknown.
    */
   endOffset(topic: string, partition: number): Offset | undefined {
     return this.#topics.find(topic)?.partitions[partition]?.endOffset

@@ -17,9 +17,9 @@ export interface ReadableBatches {
  * those below `startOffset` and, under `read_committed`, those of aborted transactions.
  *
  * A broker lists, with each answer, all aborted transactions that the answer overlaps, also those
- * that began before it or end after it. So the state below starts anew with each answer, as in Java's
- * consumer: a transaction starts to abort at its first offset and ends at its producer's abort
- * marker, nowhere else, and the same producer may abort several times.
+ * that began before it or end after it. So the state below starts anew with each answer, as in
+ * Java's consumer: a transaction starts to abort at its first offset and ends at its producer's
+ * abort marker, nowhere else, and the same producer may abort several times.
  */
 export function readableBatches(
   bytes: Uint8Array,

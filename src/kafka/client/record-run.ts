@@ -8,15 +8,24 @@ import type { Headers, Offset } from '../../core/record.ts'
 export interface RecordRun {
   readonly topic: string
   readonly partition: number
-  /** Moves to the next record; false at the end. Throws `RECORD_BATCH_CORRUPTED` for bytes that are no record. */
+  /**
+   * Moves to the next record; false at the end. Throws `RECORD_BATCH_CORRUPTED` for bytes that are
+   * no record.
+   */
   readonly next: () => boolean
-  /** Of the current record, as are the next four. Bytes point into the fetched buffer: copy what you keep. */
+  /**
+   * Of the current record, as are the next four. Bytes point into the fetched buffer: copy what you
+   * keep.
+   */
   readonly offset: Offset
   readonly timestampMs: number
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: Headers
-  /** One past the last offset this run covers: markers, aborted records and compaction gaps included. */
+  /**
+   * One past the last offset this run covers: markers, aborted records and compaction gaps
+   * included.
+   */
   readonly endOffset: Offset
   /** As fetched, which is before decompression. */
   readonly sizeBytes: number

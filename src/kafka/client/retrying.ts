@@ -18,7 +18,10 @@ export const wasRefused = (error: KafkaError): boolean =>
 export const wasRefusedOrLost = (error: KafkaError): boolean =>
   wasRefused(error) || error.kind === 'network'
 
-/** Runs `attempt` until it succeeds, until a failure is not curable, or until time is up or the signal aborts: then the last failure is thrown. */
+/**
+ * Runs `attempt` until it succeeds, until a failure is not curable, or until time is up or the
+ * signal aborts: then the last failure is thrown.
+ */
 export async function retrying<T>(
   clock: Clock,
   policy: RetryPolicy,

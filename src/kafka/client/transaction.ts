@@ -25,8 +25,8 @@ export interface TransactionOptions {
 export const OUTCOME_UNKNOWN = 'COMMIT_OUTCOME_UNKNOWN'
 
 /**
- * The requests around the records of a transaction. A refused request is sent again; one whose answer
- * was lost never is, because under transaction version 1 a late EndTxn could end the *next*
+ * The requests around the records of a transaction. A refused request is sent again; one whose
+ * answer was lost never is, because under transaction version 1 a late EndTxn could end the *next*
  * transaction (Jepsen, Bufstream 0.1.0): the caller must not use this producer again.
  */
 export class Transaction {
