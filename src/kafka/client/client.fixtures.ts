@@ -1,4 +1,5 @@
 /** What the tests of this folder share: a simulated cluster on a clock moved by hand. */
+import { silentLogger, type Logger } from '../../core/logger.ts'
 import { ManualClock } from '../../core/manual-clock.ts'
 import { noHeaders } from '../../core/record.ts'
 import { SimulatedCluster, type SimulatedClusterOptions } from '../memory/simulated-cluster.ts'
@@ -8,6 +9,15 @@ import { BatchBuilder } from '../wire/batch-builder.ts'
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 export const textOf = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes).toString()
+
+/** What a person would read without asking for more. */
+export function warningsOf(): { readonly logger: Logger; readonly warnings: string[] } {
+  const warnings: string[] = []
+  const warn = (_fields: object, message: string): void => {
+    warnings.push(message)
+  }
+  return { logger: { ...silentLogger, warn }, warnings }
+}
 
 export interface Simulation extends Disposable {
   readonly clock: ManualClock

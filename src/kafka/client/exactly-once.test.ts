@@ -46,8 +46,8 @@ function breakSomething({ cluster }: Simulation, random: Random, version: 1 | 2)
       faults.deliverLate(where, ms)
       break
     case 3:
-      // Under version 1 these act on whatever transaction is open by then, and no client can help
-      // it (KIP-890).
+      // Under version 1 these act on whatever transaction is open by then (KIP-890): no client
+      // can prevent that.
       if (version === 2 || (api !== 'endTxn' && api !== 'txnOffsetCommit')) {
         faults.duplicate(where, ms)
       }

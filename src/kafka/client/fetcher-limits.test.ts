@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { KafkaPort } from '../port.ts'
-import { BareProducer, simulate } from './client.fixtures.ts'
+import { BareProducer, simulate, warningsOf } from './client.fixtures.ts'
 import { fetcherOf, openOrders, readAll, readFrom } from './fetcher.fixtures.ts'
 
 test('it follows a partition to its new leader', async () => {
@@ -43,6 +43,19 @@ test('a broker that is down for a while costs a delay, not records, and stalls n
   cluster.faults.brokerUp(2)
   await clock.advance(2_000)
   expect(readAll(fetcher, 'orders').values).toEqual(['a'])
+})
+
+test('a broker that is away for long is worth one warning', async () => {
+  const { simulation, port } = await openOrders()
+  const { logger, warnings } = warningsOf()
+  const fetcher = fetcherOf(port, simulation, { logger })
+  fetcher.assign('orders', 0, 0)
+  await simulation.clock.advance(1_000)
+  simulation.cluster.faults.loseReply(({ api }) => api === 'fetch', Infinity)
+  await simulation.clock.advance(3_000)
+  expect(warnings).toEqual([])
+  await simulation.clock.advance(30_000)
+  expect(warnings).toEqual(['not fetched, trying again'])
 })
 
 test('a topic that does not exist yet is waited for', async () => {

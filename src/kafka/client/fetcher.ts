@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Offset } from '../../core/record.ts'
+import { topicPartitionKey } from '../../core/topic-partition.ts'
 import {
   KafkaError,
   type FetchedPartition,
@@ -21,6 +22,8 @@ const MAX_WAIT_MS = 500
 const PATIENCE_INITIAL_MS = 10
 const REST_INITIAL_MS = 20
 const REST_MAX_MS = 1_000
+/** Attempts in a row after which someone may want to know: some seconds. */
+const FAILURES_TO_WARN = 10
 
 export interface FetcherOptions {
   readonly port: KafkaPort
@@ -269,7 +272,7 @@ export class Fetcher {
         if (this.#acceptBatches(assigned, answer)) news = true
       } else if (isPassing(answer.error)) {
         troubled.push(assigned)
-        this.#options.logger.debug({ ...named(assigned), code: answer.error.code }, 'not fetched')
+        this.#note([assigned], answer.error)
       } else {
         assigned.failure = answer.error
         news = true
@@ -306,12 +309,20 @@ export class Fetcher {
     if (this.#closing.signal.aborted) return
     const still = partitions.filter((each) => this.#assigned.has(each))
     if (error instanceof KafkaError && isPassing(error)) {
-      this.#options.logger.debug({ code: error.code }, 'a fetch failed')
+      this.#note(still, error)
       void this.#rest(still)
       return
     }
     for (const each of still) each.failure = error
     this.#options.onArrival()
+  }
+
+  #note(partitions: readonly AssignedPartition[], error: KafkaError): void {
+    const level = partitions.some((each) => each.failures === FAILURES_TO_WARN) ? 'warn' : 'debug'
+    this.#options.logger[level](
+      { code: error.code, partitions: partitions.map(named) },
+      'not fetched, trying again',
+    )
   }
 
   /** After a failure that may pass: a pause, then whoever leads them by then. */
@@ -333,7 +344,8 @@ export class Fetcher {
 const isPassing = ({ kind }: KafkaError): boolean =>
   kind === 'retriable' || kind === 'stale-metadata' || kind === 'network'
 
-const named = ({ topic, partition }: AssignedPartition): object => ({ topic, partition })
+const named = ({ topic, partition }: AssignedPartition): string =>
+  topicPartitionKey(topic, partition)
 
 /** A few bytes must not keep the whole answer of a broker in memory until they are read. */
 const unpinned = (bytes: Uint8Array): Uint8Array =>

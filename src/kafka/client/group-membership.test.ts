@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { silentLogger } from '../../core/logger.ts'
 import { KafkaError } from '../port.ts'
-import { bytesOf, simulate, textOf, type Simulation } from './client.fixtures.ts'
+import { bytesOf, simulate, textOf, warningsOf, type Simulation } from './client.fixtures.ts'
 import {
   GroupMembership,
   type Assign,
@@ -100,7 +100,6 @@ test('when another member joins, the first one hears of it, is still a member, a
   expect([a.states, b.states]).toEqual([['stable', 'rebalancing', 'stable'], ['stable']])
   expect([a.membership.member?.generation, b.membership.member?.generation]).toEqual([2, 2])
   expect(a.membership.member?.memberId).toBe(old?.memberId)
-  expect(a.membership.timesLost).toBe(0)
 })
 
 test('a member that leaves gives way at once', async () => {
@@ -139,7 +138,7 @@ test('a member that cannot reach the group for a session has lost its generation
   thaw()
   expect(await simulation.clock.run(() => joined(a, 'a'))).toBe('a of 1')
   expect(a.membership.member?.memberId).not.toBe(old?.memberId)
-  expect([a.states, a.membership.timesLost]).toEqual([['stable', 'lost', 'stable'], 1])
+  expect(a.states).toEqual(['stable', 'lost', 'stable'])
 })
 
 test('heartbeats whose answers are lost end the session, though the requests arrive', async () => {
@@ -186,10 +185,11 @@ test('a member that is thrown out during its join comes back as a new one and sa
   using simulation = simulate()
   const a = await client(simulation, 'a')
   await simulation.clock.run(() => joined(a, 'a'))
+  const old = a.membership.member
   simulation.cluster.faults.refuse(({ api }) => api === 'syncGroup', 'UNKNOWN_MEMBER_ID')
   expect(await simulation.clock.run(() => joined(a, 'a'))).not.toBeNull()
   expect(a.states).toEqual(['stable', 'rebalancing', 'lost', 'stable'])
-  expect(a.membership.timesLost).toBe(1)
+  expect(a.membership.member?.memberId).not.toBe(old?.memberId)
 })
 
 test('an old generation is lost', async () => {
@@ -215,6 +215,15 @@ test('a join goes on through lost answers, a coordinator that is gone, and one t
   faults.moveCoordinator('group', 'billing')
   expect(await simulation.clock.run(() => joining)).toMatch(/^a of /)
   expect(a.membership.state).toBe('stable')
+})
+
+test('a group that cannot be joined for long is worth one warning', async () => {
+  using simulation = simulate()
+  const { logger, warnings } = warningsOf()
+  const a = await client(simulation, 'a', { logger })
+  simulation.cluster.faults.coordinatorGone('group', 'billing', 60_000)
+  await simulation.clock.run(() => joined(a, 'a'))
+  expect(warnings).toEqual(['joining the group again'])
 })
 
 test('a rebalance that begins during the sync starts the join again', async () => {

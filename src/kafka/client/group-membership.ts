@@ -10,6 +10,8 @@ const PROTOCOL_TYPE = 'consumer'
 const REJOIN_PAUSE_INITIAL_MS = 10
 const REJOIN_PAUSE_MAX_MS = 1_000
 const LEAVE_TIMEOUT_MS = 3_000
+/** Attempts in a row after which someone may want to know. */
+const FAILURES_TO_WARN = 10
 
 /**
  * unjoined → stable ⇄ rebalancing; from stable or rebalancing → lost → (joined again) stable.
@@ -52,7 +54,6 @@ export class GroupMembership {
   #member: GroupMember | undefined
   /** Ours at the coordinator, also between generations; empty before the first join. */
   #memberId = ''
-  #timesLost = 0
   #joining = false
   /** Set when a leave overtook a join: its answer makes a member that nobody wants. */
   #left = false
@@ -84,18 +85,11 @@ export class GroupMembership {
   }
 
   /**
-   * How often a generation was lost. When it rose during a `join`, others may have owned our
-   * partitions in between: nothing done before may be committed under the new generation.
-   */
-  get timesLost(): number {
-    return this.#timesLost
-  }
-
-  /**
    * Joins, or joins again, and resolves to our assignment. Goes on through coordinator moves and
-   * rebalances that begin meanwhile; a member the group has forgotten joins as a new one. Rejects
-   * when the group refuses us for good (fenced instance, no permission), when `assign` rejects, and
-   * when closed.
+   * rebalances that begin meanwhile. A member the group has forgotten joins as a new one: its
+   * member id is another then, others may have owned its partitions in between, and nothing done
+   * before may be committed under the new id. Rejects when the group refuses us for good (fenced
+   * instance, no permission), when `assign` rejects, and when closed.
    */
   async join(metadata: Uint8Array, assign: Assign): Promise<Uint8Array> {
     assert(!this.#joining, 'one join at a time')
@@ -105,13 +99,13 @@ export class GroupMembership {
     if (this.#state === 'stable') this.#moveTo('rebalancing')
     let pauseMs = REJOIN_PAUSE_INITIAL_MS
     try {
-      for (;;) {
+      for (let failures = 1; ; failures += 1) {
         try {
           const assignment = await this.#unlessClosed(this.#joinAndSync(metadata, assign))
           this.#moveTo('stable')
           return assignment
         } catch (error) {
-          this.#reactToFailedJoin(error)
+          this.#reactToFailedJoin(error, failures)
         }
         await this.#options.clock.sleep(pauseMs, this.#closing.signal)
         pauseMs = Math.min(pauseMs * 2, REJOIN_PAUSE_MAX_MS)
@@ -163,7 +157,7 @@ export class GroupMembership {
   }
 
   /** Throws what no further attempt can cure. */
-  #reactToFailedJoin(error: unknown): void {
+  #reactToFailedJoin(error: unknown, failures: number): void {
     const { logger, groupId } = this.#options
     if (this.#closing.signal.aborted) throw closedError()
     if (!(error instanceof KafkaError) || !isCurable(error)) {
@@ -171,7 +165,8 @@ export class GroupMembership {
       this.#lose(error)
       throw error
     }
-    logger.debug({ groupId, code: error.code }, 'joining the group again')
+    const level = failures === FAILURES_TO_WARN ? 'warn' : 'debug'
+    logger[level]({ groupId, code: error.code, failures }, 'joining the group again')
     if (error.code === 'UNKNOWN_MEMBER_ID') this.#lose(error)
   }
 
@@ -222,7 +217,6 @@ export class GroupMembership {
     this.#member = undefined
     if (cause instanceof KafkaError && cause.code === 'UNKNOWN_MEMBER_ID') this.#memberId = ''
     if (this.#state !== 'stable' && this.#state !== 'rebalancing') return
-    this.#timesLost += 1
     this.#options.logger.warn(
       { groupId: this.#options.groupId, cause: messageOf(cause) },
       'our generation of the group is gone',

@@ -62,9 +62,19 @@ export class MetadataLoop {
       await this.#askFor(topics)
       if (this.#closed || this.#options.wanted().length === 0) break
       await this.#wakeup.wait(this.#pauseMs)
-      this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MAX_MS)
+      this.#slowDown()
     }
     this.#running = false
+  }
+
+  #slowDown(): void {
+    if (this.#pauseMs === PAUSE_MAX_MS) return
+    this.#pauseMs = Math.min(this.#pauseMs * 2, PAUSE_MAX_MS)
+    if (this.#pauseMs < PAUSE_MAX_MS) return
+    const topics = this.#closed ? [] : this.#options.wanted()
+    if (topics.length > 0) {
+      this.#options.logger.warn({ topics }, 'topics are missing or have no leader, still looking')
+    }
   }
 
   async #askFor(topics: readonly string[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { noHeaders } from '../../core/record.ts'
-import { simulate } from './client.fixtures.ts'
+import { simulate, warningsOf } from './client.fixtures.ts'
 import { flushed, openOrders, outside, producerOf, send, valuesOf } from './producer.fixtures.ts'
 
 test('records follow their partition to a new leader, in order', async () => {
@@ -47,6 +47,20 @@ test('a broker that is down for a while costs a delay only', async () => {
   faults.brokerUp(2)
   await flushed(simulation, producer)
   expect(valuesOf(simulation, 1)).toEqual(['b'])
+})
+
+test('a broker that is away for long is worth one warning of each kind', async () => {
+  const { logger, warnings } = warningsOf()
+  const { simulation, producer } = await openOrders(1, {}, { logger })
+  await simulation.clock.run(() => producer.prepare(['orders']))
+  simulation.cluster.faults.loseReply(({ api }) => api === 'produce', 100)
+  send(producer, 'a')
+  await flushed(simulation, producer)
+  expect(warnings).toEqual(['records were not acknowledged, sending them again'])
+  simulation.cluster.faults.loseReply(({ api }) => api === 'metadata', 20)
+  producer.send('other', 0, 1_000, null, null, noHeaders)
+  await simulation.clock.advance(5_000)
+  expect(warnings.slice(1)).toEqual(['topics are missing or have no leader, still looking'])
 })
 
 test('a gap in the sequence is never papered over', async () => {

@@ -100,6 +100,7 @@ export class RecordProducer {
    */
   async init(): Promise<void> {
     this.#throwIfFailed()
+    assert(this.#refusal !== undefined, 'a producer is initialised once')
     const { port, clock, transactionalId, transactionTimeoutMs } = this.#options
     const producer = await retrying(clock, retryFor(INIT_TIMEOUT_MS), () =>
       this.#answered(port.initProducerId(transactionalId, transactionTimeoutMs)),

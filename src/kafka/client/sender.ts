@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Headers } from '../../core/record.ts'
+import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import {
   KafkaError,
   type Compression,
@@ -19,6 +20,8 @@ import type { Transaction } from './transaction.ts'
 const REQUEST_BYTES_MAX = 8 * 1024 * 1024
 const REST_INITIAL_MS = 2
 const REST_MAX_MS = 500
+/** Attempts in a row after which someone may want to know: some seconds. */
+const FAILURES_TO_WARN = 12
 /** Builders kept for reuse: their buffers have grown to what this application writes. */
 const SPARE_BUILDERS_MAX = 16
 
@@ -234,10 +237,11 @@ export class Sender {
 
   async #send(node: number, candidates: readonly OutgoingPartition[]): Promise<void> {
     const { port, clock, transactionalId, transaction, requestTimeoutMs } = this.#options
-    const partitions = this.#fillRequest(candidates)
+    let partitions: OutgoingPartition[] = []
     this.#busyNodes.add(node)
     transaction?.begin()
     try {
+      partitions = this.#fillRequest(candidates)
       const requests = partitions.map((each) => ({
         topic: each.topic,
         partition: each.partition,
@@ -301,7 +305,8 @@ export class Sender {
       this.#fail(error)
       return
     }
-    this.#options.logger.debug(
+    const level = partitions.some((each) => each.failures === FAILURES_TO_WARN) ? 'warn' : 'debug'
+    this.#options.logger[level](
       { code: error.code, partitions: partitions.map(keyOf) },
       'records were not acknowledged, sending them again',
     )
@@ -333,8 +338,7 @@ export class Sender {
   }
 }
 
-const keyOf = ({ topic, partition }: { topic: string; partition: number }): string =>
-  `${topic}-${partition}`
+const keyOf = ({ topic, partition }: TopicPartition): string => topicPartitionKey(topic, partition)
 
 const unanswered = (partition: OutgoingPartition): KafkaError =>
   new KafkaError('NETWORK', 'network', `the answer says nothing of ${keyOf(partition)}`)
