@@ -253,6 +253,7 @@ function serialisation(open: Open): void {
     under.handle.flush()
     under.checkpoint()
     await under.restart()
+    under.handle.flush()
     under.store.get('a')
     const before = [key.serialized, key.deserialized, value.deserialized]
     for (let read = 0; read < 10; read++) expect(under.store.get('a')).toEqual({ count: 1 })
@@ -370,21 +371,19 @@ function lifeInATask(open: Open): void {
     expect(under.store.getWithTimestamp('changed')?.timestampMs).toBe(99)
   })
 
-  test('a standby sees what is restored under it', async () => {
+  test('a standby sees what is restored under it, from the moment it is written', async () => {
     await using under = await open(string, int32)
-    const restore = (value: number): void =>
-      under.backend.checkpoint([
-        {
-          store: 'totals',
-          entries: [under.handle.restoredEntry(Buffer.from('a'), int32.serialize(value), value)],
-          position: value,
-        },
-      ])
-    expect(under.store.get('a')).toBeUndefined()
-    restore(1)
-    expect(under.store.get('a')).toBe(1)
-    restore(2)
-    expect(under.store.getWithTimestamp('a')).toEqual({ value: 2, timestampMs: 2 })
+    const read = (): unknown => under.store.getWithTimestamp('a')
+    expect(read()).toBeUndefined()
+    for (const value of [1, 2]) {
+      const before = read()
+      const entry = under.handle.restoredEntry(Buffer.from('a'), int32.serialize(value), value)
+      expect(read()).toEqual(before)
+      under.backend.checkpoint([{ store: 'totals', entries: [entry], position: value }])
+      expect(read()).toEqual({ value, timestampMs: value })
+    }
+    under.store.put('a', 3, 3)
+    expect(read()).toEqual({ value: 3, timestampMs: 3 })
   })
 
   test('a store that is not logged works all the same', async () => {

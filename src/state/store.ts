@@ -63,7 +63,10 @@ export interface StoreHandle {
   readonly dirtyEntries: () => readonly ByteEntry[]
   /** The backend now holds `dirtyEntries`. */
   readonly checkpointed: () => void
-  /** A changelog record as it must stand in the local store. */
+  /**
+   * A changelog record as it must stand in the local store. From then on reads go to the local store
+   * every time, until the next put or flush: it changes when the entry is written there.
+   */
   readonly restoredEntry: (
     key: Uint8Array,
     value: Uint8Array | null,

@@ -1,6 +1,6 @@
 import { messageOf, StreamsError } from '../../core/errors.ts'
 import type { Serde } from '../../serde/serde.ts'
-import { type ByteString, byteString } from '../byte-string.ts'
+import type { ByteString } from '../byte-string.ts'
 
 /** What a key is known by in a Map: the key itself, or the text of its bytes. */
 export type Identity = string | number | bigint | boolean
@@ -40,17 +40,6 @@ export class KeySpace<K> {
       this.#onTextsOnly()
     }
     return text
-  }
-
-  /** For bytes from elsewhere. Undefined: nothing is kept under them. */
-  identityOf(bytes: Uint8Array): Identity | undefined {
-    if (!this.#primitives) return byteString(bytes)
-    try {
-      const key = this.#serde.deserialize(bytes)
-      return isPlain(key) ? key : undefined
-    } catch {
-      return undefined
-    }
   }
 
   encode(key: K): Uint8Array {

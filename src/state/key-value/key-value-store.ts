@@ -28,10 +28,13 @@ export function openKeyValueStore<K, V>(
     spec.cached && context.cacheMaxBytes > 0
       ? new RecordCache(rows, context.meta, context.cacheMaxBytes)
       : undefined
-  return {
+  const handle: Omit<StoreHandle, 'store'> & { readonly store: KeyValueStore<K, V> } = {
     name: spec.name,
     store: keyValueStore(spec.name, rows, cache, context.meta),
-    flush: () => cache?.flush(),
+    flush: () => {
+      rows.restored()
+      cache?.flush()
+    },
     dirtyBytes: () => rows.buffer.dirtyBytes() + (cache?.pendingBytes() ?? 0),
     dirtyEntries: () => rows.buffer.dirtyEntries(),
     checkpointed: () => rows.buffer.checkpointed(),
@@ -40,9 +43,9 @@ export function openKeyValueStore<K, V>(
       cache?.clear()
       rows.clear()
     },
-  } satisfies Omit<StoreHandle, 'store'> & {
-    readonly store: KeyValueStore<K, V>
-  } as unknown as StoreHandle & { readonly store: KeyValueStore<K, V> }
+  }
+  // The runtime holds handles of stores of any type: in `StoreHandle` the store is typed for none.
+  return handle as unknown as StoreHandle & { readonly store: KeyValueStore<K, V> }
 }
 
 function keyValueStore<K, V>(

@@ -43,15 +43,6 @@ export class ObjectCache<R> {
     this.#youngBytes = 0
   }
 
-  get isEmpty(): boolean {
-    return this.#young.size + this.#old.size === 0
-  }
-
-  delete(identity: Identity): void {
-    this.#young.delete(identity)
-    this.#old.delete(identity)
-  }
-
   clear(): void {
     this.#young.clear()
     this.#old.clear()

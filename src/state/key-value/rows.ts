@@ -50,6 +50,11 @@ export class Rows<K, V> {
   readonly #spec: KeyValueStoreSpec<K, V>
   readonly #changelog: ChangelogWriter | undefined
   readonly #cache: ObjectCache<Row<V>>
+  /**
+   * From a restored entry until the next put or flush nothing is kept of what is read: the local
+   * store changes without this store, and later than the entry was asked for.
+   */
+  #isRestoring = false
 
   /** `onTextsOnly`: see {@link KeySpace}. */
   constructor(spec: KeyValueStoreSpec<K, V>, options: RowsOptions, onTextsOnly: () => void) {
@@ -93,7 +98,7 @@ export class Rows<K, V> {
       row.value = this.decodeValue(stored)
     }
     row.known = true
-    this.#cache.set(row.identity, row)
+    if (!this.#isRestoring) this.#cache.set(row.identity, row)
     return row
   }
 
@@ -111,15 +116,15 @@ export class Rows<K, V> {
         ? this.buffer.put(row.key, stored)
         : this.buffer.putAgain(row.entry, stored)
     const before = row.valueBytes
+    const wasKept = row.known && !this.#isRestoring
+    this.#isRestoring = false
+    row.known = true
     row.value = value === null ? undefined : owned(value)
     row.timestampMs = timestampMs
     row.valueBytes = bytes === null ? 0 : bytes.length
-    if (row.known) {
-      if (row.valueBytes !== before)
-        this.#cache.grew(heapBytes(0, row.valueBytes) - heapBytes(0, before))
-    } else {
-      row.known = true
-      this.#cache.set(row.identity, row)
+    if (!wasKept) this.#cache.set(row.identity, row)
+    else if (row.valueBytes !== before) {
+      this.#cache.grew(heapBytes(0, row.valueBytes) - heapBytes(0, before))
     }
   }
 
@@ -136,11 +141,15 @@ export class Rows<K, V> {
 
   readonly approximateCount = (): number => this.buffer.approximateCount()
 
-  /** What is kept of the row is forgotten: the local store is about to have this entry. */
   restoredEntry(key: Uint8Array, value: Uint8Array | null, timestampMs: number): ByteEntry {
-    const identity = this.#cache.isEmpty ? undefined : this.keys.identityOf(key)
-    if (identity !== undefined) this.#cache.delete(identity)
+    if (!this.#isRestoring) this.#cache.clear()
+    this.#isRestoring = true
     return [key, value === null ? null : timestampedBytes(value, timestampMs)]
+  }
+
+  /** The task is at work: the local store changes through this store alone. */
+  restored(): void {
+    this.#isRestoring = false
   }
 
   encodeValue(value: V): Uint8Array {
