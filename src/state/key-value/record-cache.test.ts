@@ -78,7 +78,14 @@ test('an update is announced under the record that made it', async () => {
   under.process(9, 90)
   under.handle.flush()
   expect(under.announced).toEqual([
-    { key: 'a', newValue: 1, oldValue: null, timestampMs: 71, headers: [header], offset: 7 },
+    {
+      key: 'a',
+      newValue: 1,
+      oldValue: null,
+      timestampMs: 71,
+      headers: [['trace', new Uint8Array([0x37])]],
+      offset: 7,
+    },
     { key: 'b', newValue: 1, oldValue: null, timestampMs: 80, headers: [], offset: 8 },
   ])
   const { key, timestampMs, headers, topic, partition, offset } = under.meta

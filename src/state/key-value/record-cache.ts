@@ -93,7 +93,7 @@ export class RecordCache<K, V> {
     const meta = this.#meta
     pending.value = value === null ? undefined : owned(value)
     pending.timestampMs = timestampMs
-    pending.headers = meta.headers
+    pending.headers = ownedHeaders(meta.headers)
     pending.topic = meta.topic
     pending.partition = meta.partition
     pending.offset = meta.offset
@@ -239,3 +239,6 @@ export class RecordCache<K, V> {
     }
   }
 }
+
+const ownedHeaders = (headers: Headers): Headers =>
+  headers.length === 0 ? headers : headers.map(([name, value]) => [name, owned(value)])

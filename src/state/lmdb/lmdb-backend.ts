@@ -70,14 +70,19 @@ class LmdbBackend implements StateBackend {
   readonly position = (store: string): Offset | undefined => this.#positions.get(store)
 
   readonly checkpoint = (batches: readonly StoreBatch[]): void => {
-    const stores = batches.map(({ store }) => this.store(store))
+    // Most tasks are idle most of the time: no transaction, no flush of the disk for those.
+    const changed = batches.filter(
+      ({ store, entries, position }) => entries.length > 0 || position !== this.position(store),
+    )
+    if (changed.length === 0) return
+    const stores = changed.map(({ store }) => this.store(store))
     this.#write('writing a checkpoint', () => {
-      batches.forEach(({ store, entries, position }, index) => {
+      changed.forEach(({ store, entries, position }, index) => {
         stores[index]!.write(entries)
         this.#positionsTable.putSync(Buffer.from(store), Buffer.from(String(position)))
       })
     })
-    for (const { store, position } of batches) this.#positions.set(store, position)
+    for (const { store, position } of changed) this.#positions.set(store, position)
   }
 
   readonly wipe = (name: string): void => {
