@@ -39,15 +39,18 @@ export class OutgoingPartition {
   /** Under transaction version 1: whether the coordinator was told. */
   inTransaction = false
   endOffset: Offset | undefined
+  /** Sent by a flush only, when everything else is acknowledged. */
+  readonly isHeldBack: boolean
   /** The batch that is being filled; never an empty one. */
   builder: BatchBuilder | undefined
   #openedAtMs = 0
   readonly #sealed: SealedBatch[] = []
   #nextSequence = 0
 
-  constructor(topic: string, partition: number) {
+  constructor(topic: string, partition: number, isHeldBack: boolean) {
     this.topic = topic
     this.partition = partition
+    this.isHeldBack = isHeldBack
   }
 
   get head(): SealedBatch | undefined {

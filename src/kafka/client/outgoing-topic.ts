@@ -25,12 +25,14 @@ export class OutgoingTopic {
   /** Since when the cluster says that there is no such topic. */
   missingSinceMs: number | undefined
   readonly #random: Random
+  readonly #isHeldBack: boolean
   readonly #loaded = Promise.withResolvers<void>()
   #keyless = 0
 
-  constructor(name: string, random: Random) {
+  constructor(name: string, random: Random, isHeldBack: boolean) {
     this.name = name
     this.#random = random
+    this.#isHeldBack = isHeldBack
     this.#loaded.promise.catch(() => {})
   }
 
@@ -65,7 +67,11 @@ export class OutgoingTopic {
     this.missingSinceMs = undefined
     const first = !this.isLoaded
     for (const { id, leader } of partitions) {
-      const partition = (this.partitions[id] ??= new OutgoingPartition(this.name, id))
+      const partition = (this.partitions[id] ??= new OutgoingPartition(
+        this.name,
+        id,
+        this.#isHeldBack,
+      ))
       if (partition.leader === NO_LEADER && leader >= 0) partition.leader = leader
     }
     if (!first || !this.isLoaded) return

@@ -18,6 +18,7 @@ export interface OutgoingTopicsOptions {
   readonly logger: Logger
   readonly random: Random
   readonly deliveryTimeoutMs: number
+  readonly holdsBack: (topic: string) => boolean
   /** Metadata came: parked records can be batched and leaders are known. */
   readonly onLoaded: (topics: readonly OutgoingTopic[]) => void
   /** Records are waiting for a topic that will not come. */
@@ -46,7 +47,8 @@ export class OutgoingTopics {
   topic(name: string): OutgoingTopic {
     let topic = this.#topics.get(name)
     if (topic === undefined) {
-      topic = new OutgoingTopic(name, this.#options.random)
+      const { random, holdsBack } = this.#options
+      topic = new OutgoingTopic(name, random, holdsBack(name))
       this.#topics.set(name, topic)
       this.#metadata.look()
     }

@@ -44,12 +44,19 @@ export interface RecordProducerOptions {
   readonly recordBytesMax?: number
   readonly requestTimeoutMs?: number
   readonly deliveryTimeoutMs?: number
+  /**
+   * Topics whose records wait for a flush and are sent when all others are acknowledged. For
+   * changelogs without transactions: what they say must not get ahead of the outputs.
+   */
+  readonly holdsBack?: (topic: string) => boolean
   /** Records were acknowledged, or the producer has failed: the loop may look. */
   readonly onProgress: () => void
 }
 
 interface Waiter {
+  /** Wakes at this many unacknowledged bytes, not counting what is held back if so asked. */
   readonly bytes: number
+  readonly withHeld: boolean
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
@@ -88,6 +95,7 @@ export class RecordProducer {
     this.#topics = new OutgoingTopics({
       ...options,
       random: options.random ?? systemRandom,
+      holdsBack: options.holdsBack ?? (() => false),
       deliveryTimeoutMs: this.#deliveryTimeoutMs,
       onLoaded: (topics) => this.#unpark(topics),
       onFailed: (error) => this.#fail(error),
@@ -188,16 +196,36 @@ export class RecordProducer {
 
   /** Resolves once at most `bytes` are unacknowledged, and sends at once what that takes. */
   drainTo(bytes: number): Promise<void> {
+    return this.#heldBytes > bytes ? this.flush() : this.#drainTo(bytes, true)
+  }
+
+  /** Resolves when everything is acknowledged. */
+  async flush(): Promise<void> {
+    if (this.#heldBytes === 0) return await this.#drainTo(0, true)
+    await this.#drainTo(0, false)
+    this.#sender?.release(true)
+    try {
+      await this.#drainTo(0, true)
+    } finally {
+      this.#sender?.release(false)
+    }
+  }
+
+  #drainTo(bytes: number, withHeld: boolean): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (this.bufferedBytes <= bytes) return Promise.resolve()
+    if (this.#isDrained(bytes, withHeld)) return Promise.resolve()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#waiters.push({ bytes, resolve, reject })
+    this.#waiters.push({ bytes, withHeld, resolve, reject })
     this.#sender?.push(true)
     return promise
   }
 
-  flush(): Promise<void> {
-    return this.drainTo(0)
+  #isDrained(bytes: number, withHeld: boolean): boolean {
+    return this.bufferedBytes - (withHeld ? 0 : this.#heldBytes) <= bytes
+  }
+
+  get #heldBytes(): number {
+    return this.#sender?.heldBytes ?? 0
   }
 
   /**
@@ -325,11 +353,10 @@ export class RecordProducer {
 
   #wakeWaiters(): void {
     if (this.#waiters.length === 0) return
-    const { bufferedBytes } = this
     const waiting = this.#waiters
-    this.#waiters = waiting.filter(({ bytes }) => bytes < bufferedBytes)
+    this.#waiters = waiting.filter(({ bytes, withHeld }) => !this.#isDrained(bytes, withHeld))
     if (this.#waiters.length === 0) this.#sender?.push(false)
-    for (const { bytes, resolve } of waiting) if (bytes >= bufferedBytes) resolve()
+    for (const waiter of waiting) if (!this.#waiters.includes(waiter)) waiter.resolve()
   }
 
   #throwIfFailed(): void {

@@ -54,6 +54,8 @@ export class Sender {
   producer: ProducerIdentity
   /** Appended and not yet acknowledged. */
   bufferedBytes = 0
+  /** Of them those that only a flush sends. */
+  heldBytes = 0
   readonly #options: SenderOptions
   readonly #active = new Set<OutgoingPartition>()
   readonly #inTransaction: OutgoingPartition[] = []
@@ -62,6 +64,8 @@ export class Sender {
   readonly #closing = new AbortController()
   /** Someone waits: batches go out before their time. */
   #pushing = false
+  /** Since when what is held back may go; undefined while it may not. */
+  #releasedAtMs: number | undefined
   #lingering = false
   #watching = false
   #addingPartitions = false
@@ -93,7 +97,9 @@ export class Sender {
     const before = fresh.sizeBytes
     // Throws for a timestamp that cannot be written: only after it is a batch open.
     fresh.append(timestampMs, key, value, headers)
-    this.bufferedBytes += fresh.sizeBytes - before
+    const added = fresh.sizeBytes - before
+    this.bufferedBytes += added
+    if (target.isHeldBack) this.heldBytes += added
     if (builder === undefined) this.#open(target, fresh)
     return filled
   }
@@ -101,6 +107,12 @@ export class Sender {
   push(pushing: boolean): void {
     this.#pushing = pushing
     if (pushing) this.schedule()
+  }
+
+  /** Lets what is held back go, or no longer. */
+  release(releasing: boolean): void {
+    this.#releasedAtMs = releasing ? this.#options.clock.nowMs() : undefined
+    if (releasing) this.schedule()
   }
 
   /** Looks soon which batches can go; changes that come together lead to one request a broker. */
@@ -116,7 +128,7 @@ export class Sender {
   /** Drops what was never sent. Records in doubt are still brought to their leaders. */
   dropUnsent(): void {
     for (const partition of this.#active) {
-      this.bufferedBytes -= partition.dropUnsent()
+      this.#settled(partition, partition.dropUnsent())
       if (partition.isEmpty) this.#active.delete(partition)
     }
   }
@@ -136,6 +148,7 @@ export class Sender {
     this.#closing.abort()
     this.#active.clear()
     this.bufferedBytes = 0
+    this.heldBytes = 0
   }
 
   #open(target: OutgoingPartition, builder: BatchBuilder): void {
@@ -175,7 +188,9 @@ export class Sender {
       const nowMs = clock.nowMs()
       sleepMs = deliveryTimeoutMs
       for (const partition of this.#active) {
-        const leftMs = partition.oldestMs + deliveryTimeoutMs - nowMs
+        const sinceMs = this.#mayGoSinceMs(partition)
+        if (sinceMs === undefined) continue
+        const leftMs = sinceMs + deliveryTimeoutMs - nowMs
         if (leftMs <= 0) {
           this.#fail(undelivered(partition, deliveryTimeoutMs))
           return
@@ -214,8 +229,20 @@ export class Sender {
 
   /** Until something of this partition is to be sent. */
   #leftMs(partition: OutgoingPartition, nowMs: number): number {
+    if (this.#mayGoSinceMs(partition) === undefined) return Infinity
     if (partition.head !== undefined) return 0
     return this.#pushing ? 0 : partition.oldestMs + this.#options.lingerMs - nowMs
+  }
+
+  /** Undefined for what is held back. */
+  #mayGoSinceMs(partition: OutgoingPartition): number | undefined {
+    if (!partition.isHeldBack) return partition.oldestMs
+    return this.#releasedAtMs && Math.max(this.#releasedAtMs, partition.oldestMs)
+  }
+
+  #settled(partition: OutgoingPartition, bytes: number): void {
+    this.bufferedBytes -= bytes
+    if (partition.isHeldBack) this.heldBytes -= bytes
   }
 
   async #addToTransaction(partitions: readonly OutgoingPartition[]): Promise<void> {
