@@ -1,7 +1,7 @@
 /**
- * Logs that readers get wrong, each written to an empty partition 0 of a topic. Each resolves to the
- * values a correct reader of committed records sees, in order. The consumers of kafkajs 2.2.4 and
- * of @platformatic/kafka 2.12.1 leak aborted records on one or other of them.
+ * Logs that readers get wrong, each written to an empty partition 0 of a topic. Each resolves to
+ * the values a correct reader of committed records sees, in order. The consumers of kafkajs 2.2.4
+ * and of @platformatic/kafka 2.12.1 leak aborted records on one or other of them.
  */
 import { bytes, retried, uniqueName } from './port.contract.kit.ts'
 import { TestProducer, writePlain, type Writing } from './port.contract.producers.ts'
@@ -24,7 +24,9 @@ export const writeAbortedZeroKey: Scenario = async (writing, topic) => {
   return ['committed, key 0', 'committed, behind key 0']
 }
 
-/** The transaction that began later is aborted first, so the aborted list is not in offset order. */
+/**
+ * The transaction that began later is aborted first, so the aborted list is not in offset order.
+ */
 export const writeInterleavedAborts: Scenario = async (writing, topic) => {
   const first = await TestProducer.open(writing, uniqueName('first'))
   const second = await TestProducer.open(writing, uniqueName('second'))
@@ -55,7 +57,9 @@ export const writeTwoAbortsOfOneProducer: Scenario = async (writing, topic) => {
   return ['committed once', 'committed twice']
 }
 
-/** Bytes of each record of {@link writeLongAbort}: a fetch of twice as many takes several fetches. */
+/**
+ * Bytes of each record of {@link writeLongAbort}: a fetch of twice as many takes several fetches.
+ */
 export const LONG_ABORT_RECORD_BYTES = 20_000
 
 /** An aborted transaction of many times one fetch: its marker comes much later than its data. */
@@ -109,8 +113,9 @@ export const compactedConfigs: Readonly<Record<string, string>> = {
 }
 
 /**
- * After the cleaner has run a batch is left that has no records any more: the one that holds the last
- * sequence of an idempotent producer. Resolves to the keys that remain. Needs {@link compactedConfigs}.
+ * After the cleaner has run a batch is left that has no records any more: the one that holds the
+ * last sequence of an idempotent producer. Resolves to the keys that remain. For a topic with
+ * {@link compactedConfigs}.
  */
 export const writeSupersededBatches: Scenario = async ({ port, clock }, topic) => {
   const filler = 'x'.repeat(100_000)

@@ -265,8 +265,8 @@ function lateRequestsContract(open: () => Promise<ContractCluster>): void {
       await at.producer.send(at.topic, ['first'])
       const { identity: before } = at.producer
       await at.producer.commit()
-      // Version 2 bumped the epoch. Under version 1 nothing tells this request from one for the next
-      // transaction (Jepsen on Bufstream 0.1.0): after an answer that was lost, only a new
+      // Version 2 bumped the epoch. Under version 1 nothing tells this request from one for the
+      // next transaction (Jepsen on Bufstream 0.1.0): after an answer that was lost, only a new
       // initialisation before anything else makes the late request harmless.
       const producer =
         at.version === 2 ? at.producer : await TestProducer.open(at, at.transactionalId)

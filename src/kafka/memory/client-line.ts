@@ -77,7 +77,9 @@ export class ClientLine {
     const { to, effect: _, refused, ...facts } = sending
     const node = this.#nodeOf(to)
     const request = await this.#faults.arrival({ ...facts, clientId: this.clientId, node })
-    if ((await this.#faults.ask('before', request)) === 'die') throw this.#die()
+    if ((await this.#faults.ask('before', request)) === 'die') this.end()
+    // A process that died, also while it was frozen, sends nothing any more.
+    if (this.#ended.signal.aborted) throw answerLost('the connection ended')
     const fate = this.#faults.fateOf(request)
     if (fate.requestLost) throw answerLost(`${request.api} was lost on the way`)
     if (fate.refused !== null) {
@@ -138,10 +140,5 @@ export class ClientLine {
       this.#coordinators.delete(to.coordinator)
       throw refusal('NOT_COORDINATOR', `broker ${node} no longer coordinates ${to.coordinator}`)
     }
-  }
-
-  #die(): KafkaError {
-    this.end()
-    return answerLost('the process died')
   }
 }

@@ -32,7 +32,7 @@ test('each key keeps its last value, at its offset', async () => {
   ])
 })
 
-test('tombstones stay for those who have not seen them, and go when their time is over', async () => {
+test('tombstones stay for late readers, and go when their time is over', async () => {
   await using at = await openChangelog()
   await writePlain(at, 'changelog', at.put(['a', '1'], ['a', null], ['b', '1']))
   at.cluster.compact('changelog')

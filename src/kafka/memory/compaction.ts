@@ -17,7 +17,10 @@ export interface CompactOptions {
 
 interface CompactionRules extends CompactOptions {
   readonly isAborted: (producerId: number, offset: Offset) => boolean
-  /** A batch that lost all its records stays as a bare header when its producer's sequence needs it. */
+  /**
+   * A batch that lost all its records stays as a bare header when its producer's sequence needs
+   * it.
+   */
   readonly isKeptEmpty: (header: BatchHeader) => boolean
 }
 

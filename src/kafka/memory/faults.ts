@@ -59,8 +59,8 @@ const harmless: Fate = {
 }
 
 /**
- * Everything that can go wrong, on order. An order counts down with each request it fits and is used
- * up after `times`; `Infinity` lasts until cancelled.
+ * Everything that can go wrong, on order. An order counts down with each request it fits and is
+ * used up after `times`; `Infinity` lasts until cancelled.
  */
 export class Faults {
   readonly #controls: ClusterControls
@@ -92,7 +92,9 @@ export class Faults {
     return this.#order(where, times, { requestLost: true })
   }
 
-  /** The broker answers with this error of Kafka's; produce and fetch give it for each partition. */
+  /**
+   * The broker answers with this error of Kafka's; produce and fetch give it for each partition.
+   */
   refuse(where: Where, code: string, times = 1): Cancel {
     return this.#order(where, times, { refused: refusal(code, 'ordered by the test') })
   }
@@ -118,7 +120,10 @@ export class Faults {
     return () => this.#hooks.delete(entry)
   }
 
-  /** Holds every new request of the client back until thawed: a pause of its process, or of its network. */
+  /**
+   * Holds every new request of the client back until thawed: a pause of its process, or of its
+   * network.
+   */
   freeze(clientId: string): Cancel {
     const thawed = Promise.withResolvers<void>()
     this.#frozen.get(clientId)?.resolve()

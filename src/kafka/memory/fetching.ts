@@ -4,7 +4,10 @@ import { answerLost, refusal } from './refusal.ts'
 
 const nothing = new Uint8Array(0)
 
-/** One Fetch request at its broker: waits until there is enough, something is wrong, or time is up. */
+/**
+ * One Fetch request at its broker: waits until there is enough, something is wrong, or time is
+ * up.
+ */
 export async function fetch(
   state: ClusterState,
   node: number,
@@ -24,7 +27,9 @@ export async function fetch(
   }
 }
 
-/** The first partition with data gives one whole batch even where that is more than was asked for. */
+/**
+ * The first partition with data gives one whole batch even where that is more than was asked for.
+ */
 function readAll(
   state: ClusterState,
   node: number,

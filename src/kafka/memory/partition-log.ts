@@ -45,7 +45,9 @@ export class PartitionLog {
     return this.#end
   }
 
-  /** Where the earliest open transaction begins: nobody who reads committed records gets further. */
+  /**
+   * Where the earliest open transaction begins: nobody who reads committed records gets further.
+   */
   get lastStableOffset(): Offset {
     let stable = this.#end
     for (const { transactionStart } of this.#producers.values()) {
@@ -94,7 +96,9 @@ export class PartitionLog {
     return baseOffset
   }
 
-  /** Ends a producer's transaction here. Throws `INVALID_PRODUCER_EPOCH` for a marker of the past. */
+  /**
+   * Ends a producer's transaction here. Throws `INVALID_PRODUCER_EPOCH` for a marker of the past.
+   */
   appendMarker({ producerId, epoch, outcome }: Marker, timestampMs: number): void {
     const firstOffset = this.#producerOf(producerId).end(epoch)
     const baseOffset = this.#end

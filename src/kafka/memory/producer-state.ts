@@ -22,7 +22,9 @@ interface RememberedBatch {
 
 /** What a partition knows of one producer: its epoch, its last batches, its open transaction. */
 export class ProducerState {
-  /** Of transactions of version 2, whose epochs and so whose sequences are each transaction's own. */
+  /**
+   * Of transactions of version 2, whose epochs and so whose sequences are each transaction's own.
+   */
   readonly #beginsAtZero: boolean
   #epoch = NO_EPOCH
   #batches: readonly RememberedBatch[] = []
@@ -100,7 +102,10 @@ export class ProducerState {
     if (batch.transactional) this.#transactionStart ??= baseOffset
   }
 
-  /** A transaction marker; resolves to where the transaction it ends began, if it wrote anything here. */
+  /**
+   * A transaction marker; resolves to where the transaction it ends began, if it wrote anything
+   * here.
+   */
   end(epoch: number): Offset | null {
     this.#checkEpoch(epoch)
     if (epoch !== this.#epoch) this.#batches = []

@@ -36,7 +36,10 @@ interface Names {
   readonly ids: readonly string[]
 }
 
-/** Random programs over transactions, right ones and wrong ones, by current holders and by zombies. */
+/**
+ * Random programs over transactions, right ones and wrong ones, by current holders and by
+ * zombies.
+ */
 class Questions {
   readonly #random: Random
   readonly #names: Names

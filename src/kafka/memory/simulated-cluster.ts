@@ -212,7 +212,9 @@ export class SimulatedCluster implements Disposable {
     }
   }
 
-  /** Runs the log cleaner over every partition; batches may stay behind that have no record left. */
+  /**
+   * Runs the log cleaner over every partition; batches may stay behind that have no record left.
+   */
   compact(topic: string, options: CompactOptions = { tombstones: 'kept' }): void {
     for (const { log } of this.#state.topics.get(topic).partitions) log.compact(options)
   }

@@ -23,17 +23,23 @@ export interface Marker {
 export interface TransactionCoordinatorOptions {
   readonly version: 1 | 2
   readonly markerDelayMs: number
-  /** A producer id is exchanged for a new one when its epochs are used up; Kafka's limit is 32767. */
+  /**
+   * A producer id is exchanged for a new one when its epochs are used up; Kafka's limit is 32767.
+   */
   readonly epochMax: number
   readonly random: Random
   readonly timers: Timers
-  /** False while the participant cannot be reached: {@link TransactionCoordinator.retryMarkers} tries again. */
+  /**
+   * False while the participant cannot be reached: {@link TransactionCoordinator.retryMarkers}
+   * tries again.
+   */
   readonly writeMarker: (participant: Participant, marker: Marker) => boolean
 }
 
 /**
- * Kafka's transaction coordinator, rule by rule (TransactionCoordinator.scala of 4.x): version 1 and
- * version 2 (KIP-890) differ in who adds partitions and in what a late or repeated EndTxn may do.
+ * Kafka's transaction coordinator, rule by rule (TransactionCoordinator.scala of 4.x): version 1
+ * and version 2 (KIP-890) differ in who adds partitions and in what a late or repeated EndTxn may
+ * do.
  */
 export class TransactionCoordinator {
   readonly #options: TransactionCoordinatorOptions
@@ -78,7 +84,10 @@ export class TransactionCoordinator {
     return identityOf(transaction)
   }
 
-  /** AddPartitionsToTxn and AddOffsetsToTxn; under version 2 what Produce and TxnOffsetCommit do themselves. */
+  /**
+   * AddPartitionsToTxn and AddOffsetsToTxn; under version 2 what Produce and TxnOffsetCommit do
+   * themselves.
+   */
   add(transactionalId: string, producer: ProducerIdentity, participants: readonly Participant[]) {
     const transaction = this.#ownedBy(transactionalId, producer)
     if (isEnding(transaction)) throw stillEnding()
@@ -170,7 +179,10 @@ export class TransactionCoordinator {
     throw refusal('INVALID_TXN_STATE', `${outcome} of a transaction that is ${state}`)
   }
 
-  /** Its producer can tell only by being refused: to it the abort looks like one it asked for itself. */
+  /**
+   * Its producer can tell only by being refused: to it the abort looks like one it asked for
+   * itself.
+   */
   #fence(transaction: Transaction): void {
     this.#end(transaction, 'abort', true)
   }

@@ -78,8 +78,8 @@ export const transactionRequests = (
 })
 
 /**
- * What Produce and TxnOffsetCommit ask of the coordinator before their first write in a transaction:
- * version 2 adds the participant, version 1 only looks whether the client has.
+ * What Produce and TxnOffsetCommit ask of the coordinator before their first write in a
+ * transaction: version 2 adds the participant, version 1 only looks whether the client has.
  */
 export function joinTransaction(
   { transactions, transactionVersion }: ClusterState,

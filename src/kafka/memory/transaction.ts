@@ -18,7 +18,9 @@ export interface Transaction {
   producerId: number
   /** The id before the last rotation: a retry may still name it. */
   previousProducerId: number
-  /** The id that the next transaction runs under, chosen when the epochs of this one are used up. */
+  /**
+   * The id that the next transaction runs under, chosen when the epochs of this one are used up.
+   */
   nextProducerId: number | null
   epoch: number
   timeoutMs: number

@@ -154,7 +154,7 @@ describe('a transaction that takes too long', () => {
   })
 })
 
-test('of two commits of one offset the later written counts, whenever its transaction ends', async () => {
+test('of two commits of one offset the one written later counts', async () => {
   await using at = await openWithTopic()
   const offset = (value: number) => [
     { topic: 'payments', partition: 0, offset: value, metadata: '' },
