@@ -15,6 +15,7 @@ import { HEADER_BYTES } from '../wire/batch-format.ts'
 import { answeredWithin } from './answered-within.ts'
 import type { OutgoingTopic } from './outgoing-topic.ts'
 import { OutgoingTopics } from './outgoing-topics.ts'
+import { closedError, noSuchPartition, tooLarge } from './producer-errors.ts'
 import { retrying, wasRefusedOrLost, type RetryPolicy } from './retrying.ts'
 import { Sender } from './sender.ts'
 import { Transaction } from './transaction.ts'
@@ -196,13 +197,14 @@ export class RecordProducer {
 
   /** Resolves once at most `bytes` are unacknowledged, and sends at once what that takes. */
   drainTo(bytes: number): Promise<void> {
-    return this.#heldBytes > bytes ? this.flush() : this.#drainTo(bytes, true)
+    const mayBeHeld = this.#heldBytes + this.#topics.parkedBytes
+    return mayBeHeld > bytes ? this.flush() : this.#drainTo(bytes, true)
   }
 
   /** Resolves when everything is acknowledged. */
   async flush(): Promise<void> {
-    if (this.#heldBytes === 0) return await this.#drainTo(0, true)
     await this.#drainTo(0, false)
+    if (this.#heldBytes === 0) return
     this.#sender?.release(true)
     try {
       await this.#drainTo(0, true)
@@ -383,20 +385,3 @@ const retryFor = (timeoutMs: number): RetryPolicy => ({
 })
 
 const isAbortable = ({ kind }: KafkaError): boolean => kind === 'abortable' || kind === 'rejoin'
-
-const tooLarge = (topic: string, bytes: number, bytesMax: number): KafkaError =>
-  new KafkaError(
-    'MESSAGE_TOO_LARGE',
-    'fatal',
-    `a record for "${topic}" takes ${bytes} bytes, more than ${bytesMax}`,
-  )
-
-const noSuchPartition = (topic: OutgoingTopic, partition: number): KafkaError =>
-  new KafkaError(
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'fatal',
-    `"${topic.name}" has ${topic.partitions.length} partitions and no partition ${partition}`,
-  )
-
-const closedError = (): KafkaError =>
-  new KafkaError('PRODUCER_CLOSED', 'fatal', 'this producer was closed')
