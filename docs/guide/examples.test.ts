@@ -1,5 +1,13 @@
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { TopologyTestDriver } from 'millrace/testing'
+import { environmentName } from '../../src/cli/command-line.ts'
+import { dlqList } from '../../src/cli/dlq-list.ts'
+import { dlqShow } from '../../src/cli/dlq-show.ts'
+import { run } from '../../src/cli/run.ts'
+import { topologyDescribe } from '../../src/cli/topology-describe.ts'
 import accounts, { balances, commands, events, refused } from './examples/account.ts'
 import clickTopology, {
   botClicks,
@@ -117,5 +125,69 @@ describe('the examples of the guide', () => {
     await using driver = new TopologyTestDriver(stockTopology)
     for (const by of [10, -3]) await driver.input(movements).send('tea', by)
     expect(driver.output(levels).values()).toEqual([10, 7])
+  })
+})
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const textsOf = (...patterns: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(
+    globSync(patterns, { cwd: root }).map((path) => [path, readFileSync(join(root, path), 'utf8')]),
+  )
+
+const pages = textsOf('README.md', 'docs/guide/*.md', 'topologies/**/*.md')
+const guide = [...pages].filter(([path]) => path.startsWith('docs/guide/'))
+const exampleFiles = textsOf('docs/guide/examples/*.ts')
+/** Lines may be indented otherwise in a page. */
+const squeezed = (code: string): string => code.replace(/\s+/g, ' ').trim()
+
+describe('the pages', () => {
+  test('show code that is run', () => {
+    const code = [...exampleFiles, ...textsOf('topologies/**/*.ts')].map(([, text]) =>
+      squeezed(text),
+    )
+    const unknown = [...pages].flatMap(([path, text]) =>
+      [...text.matchAll(/^```ts\n([^]*?)^```$/gm)]
+        .map(([, block = '']) => block)
+        .filter((block) => !code.some((each) => each.includes(squeezed(block))))
+        .map((block) => `${path}: ${block}`),
+    )
+    expect(unknown).toEqual([])
+  })
+
+  test('have lines of at most 100 columns', () => {
+    const documents = [...pages, ...textsOf('docs/ARCHITECTURE.md')]
+    const long = documents.flatMap(([path, text]) =>
+      text
+        .split('\n')
+        .filter((line) => line.length > 100)
+        .map((line) => `${path}: ${line}`),
+    )
+    expect(long).toEqual([])
+  })
+
+  test('link every example', () => {
+    const linked = guide.map(([, text]) => text).join('\n')
+    const lost = [...exampleFiles.keys()]
+      .map((path) => basename(path))
+      .filter((name) => !linked.includes(`(examples/${name})`))
+    expect(lost).toEqual([])
+  })
+
+  test('name every option of the command line, and no other', () => {
+    const options = [run, dlqList, dlqShow, topologyDescribe].flatMap((command) =>
+      Object.keys(command.options),
+    )
+    const known = new Set([...options, 'verbose'])
+    const named = guide.flatMap(([, text]) =>
+      [...text.matchAll(/(?<=[`| ])--([a-z][a-z-]*)/g)].map(([, name = '']) => name),
+    )
+    const ofOthers = ['ignore-scripts', 'save-dev']
+    expect(named.filter((name) => !known.has(name) && !ofOthers.includes(name))).toEqual([])
+    const running = pages.get('docs/guide/running.md') ?? ''
+    const missing = Object.keys(run.options).filter(
+      (name) =>
+        !running.includes(`\`${environmentName(name)}\``) || !running.includes(`\`--${name}`),
+    )
+    expect(missing).toEqual([])
   })
 })

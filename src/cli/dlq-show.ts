@@ -12,7 +12,11 @@ export const dlqShow: Command = {
   help: "Shows dead letters, decoded with the topology's serdes where it is given.",
   options: {
     ...dlqOptions,
-    limit: { type: 'string', value: 'N', help: `how many, the oldest first (${SHOWN_BY_DEFAULT})` },
+    limit: {
+      type: 'string',
+      value: 'N',
+      help: `how many, by partition and offset (${SHOWN_BY_DEFAULT})`,
+    },
     raw: { type: 'boolean', help: 'key and value as hexadecimal bytes' },
     stack: { type: 'boolean', help: 'with the stack trace' },
   },

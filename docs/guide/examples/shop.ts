@@ -26,9 +26,9 @@ const customers = ['ada', 'edsger', 'grace']
 for (let number = 1; ; number += 1) {
   const customer = customers[number % customers.length]
   const status = number % 5 === 0 ? 'failed' : 'succeeded'
+  const payment = { customer, cents: 100, status }
   // Every tenth one is broken, as in real life.
-  const value =
-    number % 10 === 0 ? '{"customer":' : JSON.stringify({ customer, cents: 100, status })
+  const value = number % 10 === 0 ? '{"customer":' : JSON.stringify(payment)
   await producer.send({ topic: 'payments', messages: [{ key: `payment-${number}`, value }] })
   await sleep(500)
 }
