@@ -35,7 +35,7 @@ export interface ClusterControls {
   readonly brokerDown: (node: number, partitions: 'move' | 'unavailable') => void
   readonly brokerUp: (node: number) => void
   readonly moveLeader: (partition: TopicPartition, to: number | undefined) => void
-  readonly moveCoordinator: (key: string, to: number | undefined) => void
+  readonly moveCoordinator: (of: CoordinatorOf, id: string, to: number | undefined) => void
   readonly fence: (transactionalId: string) => void
 }
 
@@ -158,7 +158,7 @@ export class Faults {
 
   /** Each client hears NOT_COORDINATOR once from the old one, then finds the new one. */
   moveCoordinator(of: CoordinatorOf, id: string, to?: number): void {
-    this.#controls.moveCoordinator(coordinatorKey(of, id), to)
+    this.#controls.moveCoordinator(of, id, to)
   }
 
   /** COORDINATOR_NOT_AVAILABLE for `forMs`, or until cancelled. */

@@ -137,6 +137,19 @@ export class GroupCoordinator {
     for (const { offsets } of this.#groups.values()) offsets.forget(topic)
   }
 
+  /** Another coordinator took these groups over: it knows nothing of when it last heard of whom. */
+  restartSessions(groupIds: readonly string[]): void {
+    for (const groupId of groupIds) {
+      const group = this.#groups.get(groupId)?.group
+      for (const member of group?.members ?? []) group?.keepAlive(member)
+    }
+  }
+
+  /** While there is no coordinator. */
+  suspendSessions(): void {
+    for (const { group } of this.#groups.values()) group.suspendSessions()
+  }
+
   #checkedForCommit(member: GroupMember): GroupEntry {
     const { groupId, memberId, generation, instanceId } = member
     const entry = this.#groups.get(groupId)

@@ -129,10 +129,14 @@ export class Group {
     })
   }
 
+  suspendSessions(): void {
+    for (const member of this.#members.values()) this.#timers.cancel(this.#sessionOf(member))
+  }
+
   stop(): void {
     this.#timers.cancel(this.#joinTimer)
     this.#timers.cancel(this.#syncTimer)
-    for (const member of this.#members.values()) this.#timers.cancel(this.#sessionOf(member))
+    this.suspendSessions()
   }
 
   #joinAsStranger(request: JoinRequest, clientId: string): Promise<JoinResponse> {

@@ -109,6 +109,20 @@ describe('a session', () => {
     expect(await refusalOf(anna.heartbeat(member))).toEqual(unknownMember)
   })
 
+  test('does not end while no broker is up, and begins anew when one is', async () => {
+    await using at = await openGroup()
+    const anna = await at.port('anna')
+    const { member } = await at.join(anna)
+    await anna.syncGroup(member, 'consumer', 'sticky', [])
+    at.cluster.faults.brokerDown(1)
+    await at.clock.sleep(10 * SESSION_MS)
+    at.cluster.faults.brokerUp(1)
+    await at.clock.sleep(SESSION_MS - 1)
+    expect(await refusalOf(anna.heartbeat(member))).toBe('accepted')
+    await at.clock.sleep(SESSION_MS)
+    expect(await refusalOf(anna.heartbeat(member))).toEqual(unknownMember)
+  })
+
   test('is kept alive by commits, too', async () => {
     await using at = await openGroup()
     await at.createTopic('orders', 1)

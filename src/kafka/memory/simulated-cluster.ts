@@ -7,6 +7,7 @@ import { RecordCursor } from '../wire/batch-reader.ts'
 import { Brokers } from './brokers.ts'
 import { Changes } from './changes.ts'
 import { ClientLine } from './client-line.ts'
+import { clusterControls } from './cluster-controls.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { CompactOptions } from './compaction.ts'
 import { dataRequests } from './data-requests.ts'
@@ -96,29 +97,7 @@ export class SimulatedCluster implements Disposable {
         writeMarker: (participant, marker) => this.#writeMarker(participant, marker),
       }),
     }
-    this.faults = new Faults({
-      nowMs: clock.nowMs,
-      kill: (clientId) => {
-        for (const line of this.#lines) if (line.clientId === clientId) line.end()
-      },
-      brokerDown: (node, partitions) => {
-        brokers.setDown(node)
-        this.#state.topics.brokerWentDown(node, partitions)
-        this.#state.changes.notify()
-      },
-      brokerUp: (node) => {
-        brokers.setUp(node)
-        this.#state.topics.brokerCameUp(node)
-        this.#state.transactions.retryMarkers()
-        this.#state.changes.notify()
-      },
-      moveLeader: (partition, to) => {
-        this.#state.topics.moveLeader(partition, to)
-        this.#state.changes.notify()
-      },
-      moveCoordinator: (key, to) => brokers.moveCoordinator(key, to),
-      fence: (transactionalId) => this.#state.transactions.fence(transactionalId),
-    })
+    this.faults = new Faults(clusterControls(this.#state, this.#lines))
   }
 
   /** A client of its own: what is closed or killed is this one only. */
