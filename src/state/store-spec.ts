@@ -1,8 +1,8 @@
 import type { Serde } from '../serde/serde.ts'
+import type { Windowed } from '../serde/windowed-key.ts'
 
-/** A store as a topology declares it: data only, the runtime builds it. */
-export interface KeyValueStoreSpec<K = unknown, V = unknown> {
-  readonly kind: 'key-value'
+/** What every kind of store says. */
+interface StoreSettings<K, V> {
   /** Given by a person; the changelog topic is `<application id>-<name>-changelog`. */
   readonly name: string
   readonly key: Serde<K>
@@ -20,4 +20,36 @@ export interface KeyValueStoreSpec<K = unknown, V = unknown> {
   readonly cached: boolean
 }
 
-export type StoreSpec<K = unknown, V = unknown> = KeyValueStoreSpec<K, V>
+/** A store as a topology declares it: data only, the runtime builds it. */
+export interface KeyValueStoreSpec<K = unknown, V = unknown> extends StoreSettings<K, V> {
+  readonly kind: 'key-value'
+}
+
+interface WindowedSettings<K, V> extends StoreSettings<Windowed<K>, V> {
+  /** Of the key alone, without its window. */
+  readonly innerKey: Serde<K>
+  /**
+   * How long a row can be read: from its time (a window's start, a session's end) until the largest
+   * time that was put has come so far. It is deleted soon after.
+   */
+  readonly retentionMs: number
+  /**
+   * Rows are grouped by so much time, and by key in a group: about the length of what is read at once
+   * of one key, for windows that start at multiples of something this.
+   */
+  readonly groupMs: number
+}
+
+/** Rows by key and start of a window. */
+export interface WindowStoreSpec<K = unknown, V = unknown> extends WindowedSettings<K, V> {
+  readonly kind: 'window'
+  /** Keeps every row that is put for a key and a start, in the order of the puts. */
+  readonly duplicates: boolean
+}
+
+/** Rows by key, start and end of a session. */
+export interface SessionStoreSpec<K = unknown, V = unknown> extends WindowedSettings<K, V> {
+  readonly kind: 'session'
+}
+
+export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | SessionStoreSpec

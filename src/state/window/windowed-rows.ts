@@ -1,0 +1,201 @@
+import type { RecordMeta } from '../../core/record-meta.ts'
+import type { Windowed } from '../../serde/windowed-key.ts'
+import { RecordCache } from '../key-value/record-cache.ts'
+import { Rows } from '../key-value/rows.ts'
+import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
+import { successor } from '../byte-order.ts'
+import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
+import type { ChangelogWriter, KeyValue } from '../store.ts'
+import { RowLayout, type Slot } from './row-layout.ts'
+import { SavedProgress } from './saved-progress.ts'
+
+type Direction = 'forward' | 'backward'
+export type WindowedSpec<K, V> = WindowStoreSpec<K, V> | SessionStoreSpec<K, V>
+
+/** Kafka Streams deletes by segments of half the retention, but at least of a minute. */
+const SEGMENT_MIN_MS = 60_000
+/** So that one commit does not carry all that a jump of time has expired. */
+const EXPIRED_PER_FLUSH_MAX = 10_000
+/** Of so many groups each is looked into; beyond, the empty ones are stepped over. */
+const GROUPS_PROBED_MAX = 8
+
+/** The rows of a window or session store, with a retention, as `store`s of both kinds read them. */
+export class WindowedRows<K, V> {
+  readonly layout: RowLayout<K>
+  readonly rows: Rows<Slot<K>, V>
+  readonly cache: RecordCache<Slot<K>, V> | undefined
+  readonly saved: SavedProgress
+  readonly #spec: WindowedSpec<K, V>
+  readonly #segmentMs: number
+  /** Everything before it was deleted; null: nothing was, since this store was opened. */
+  #expiredTo: Buffer | null = null
+
+  constructor(spec: WindowedSpec<K, V>, context: KeyValueStoreContext) {
+    const layout: RowLayout<K> = new RowLayout(spec as unknown as WindowStoreSpec<K, never>)
+    this.#spec = spec
+    this.#segmentMs = Math.max(Math.floor(spec.retentionMs / 2), SEGMENT_MIN_MS)
+    this.layout = layout
+    const changelog = context.changelog && forWindows(context.changelog, layout)
+    const plain = { ...spec, kind: 'key-value' as const, key: layout.serde }
+    this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () =>
+      this.cache?.useTexts(),
+    )
+    this.cache =
+      spec.cached && context.cacheMaxBytes > 0
+        ? new RecordCache(this.rows, context.meta, context.cacheMaxBytes)
+        : undefined
+    this.saved = new SavedProgress(this.rows.buffer, context.changelog)
+  }
+
+  get layer(): RecordCache<Slot<K>, V> | Rows<Slot<K>, V> {
+    return this.cache ?? this.rows
+  }
+
+  /** The earliest time whose rows are seen. */
+  get visibleFromMs(): number {
+    return Math.max(0, this.saved.observedMs - this.#spec.retentionMs + 1)
+  }
+
+  /** The earliest time whose rows are not deleted yet, where that is done without delay. */
+  get keptFromMs(): number {
+    const before = this.saved.observedMs - this.#spec.retentionMs
+    return before <= 0 ? 0 : before - (before % this.#segmentMs)
+  }
+
+  isVisible(key: Windowed<K>): boolean {
+    return this.layout.timeOf(key) >= this.visibleFromMs
+  }
+
+  write(key: Slot<K>, value: V | null, timestampMs: number): void {
+    const timeMs = this.layout.timeOf(key)
+    if (timeMs > this.saved.observedMs) this.saved.observedMs = timeMs
+    // It would be kept for nobody to see, and beyond the reach of `expire`.
+    if (timeMs >= this.keptFromMs) this.layer.write(key, value, timestampMs)
+  }
+
+  /** Both ends inclusive. */
+  *ofKey(
+    key: K,
+    fromMs: number,
+    toMs: number,
+    direction: Direction,
+  ): Generator<KeyValue<Windowed<K>, V>, undefined> {
+    const from = Math.max(fromMs, this.visibleFromMs)
+    const to = Math.min(toMs, this.saved.observedMs)
+    if (from > to) return
+    const bytes = this.layout.keyBytes(key)
+    for (const group of this.#groups(from, to, direction)) {
+      const first = Math.max(group, from)
+      const last = Math.min(this.layout.groupAfter(group) - 1, to)
+      const start = this.layout.lowest(bytes, first)
+      // One more than the last sequence number or start: nothing has a tail of so many 0xff.
+      const end = Buffer.concat([this.layout.lowest(bytes, last), BEYOND_TAILS])
+      for (const row of this.layer.range(start, end, direction)) {
+        // A longer key that begins with this one may lie in between.
+        if (this.#isKey(row[0].key, key, bytes)) yield row
+      }
+    }
+  }
+
+  /** Both ends inclusive; ordered by time, then (of sessions, start and) key. */
+  *byTime(
+    fromMs: number,
+    toMs: number,
+    direction: Direction,
+  ): Generator<KeyValue<Windowed<K>, V>, undefined> {
+    const to = Math.min(toMs, this.saved.observedMs)
+    if (fromMs > to) return
+    const { layout } = this
+    const end = layout.groupStart(layout.groupAfter(layout.groupOf(to)))
+    let group = -1
+    let together: KeyValue<Windowed<K>, V>[] = []
+    for (const row of this.layer.range(layout.groupStart(fromMs), end, direction)) {
+      const timeMs = layout.timeOf(row[0])
+      if (timeMs < fromMs || timeMs > to) continue
+      if (layout.groupOf(timeMs) !== group) {
+        yield* this.#inOrder(together, direction)
+        together = []
+        group = layout.groupOf(timeMs)
+      }
+      together.push(row)
+    }
+    yield* this.#inOrder(together, direction)
+  }
+
+  /** Deletes what has expired, here only: the changelog has a retention of its own. */
+  expire(): void {
+    const { buffer } = this.rows
+    const end = this.layout.groupStart(this.keptFromMs)
+    if (this.#expiredTo !== null && this.#expiredTo.compare(end) >= 0) return
+    const expired: Uint8Array[] = []
+    for (const [key] of buffer.range(this.#expiredTo, end, 'forward')) {
+      expired.push(Buffer.from(key))
+      if (expired.length === EXPIRED_PER_FLUSH_MAX) break
+    }
+    for (const key of expired) this.rows.forget(key)
+    const last = expired.at(EXPIRED_PER_FLUSH_MAX - 1)
+    this.#expiredTo = last === undefined ? end : Buffer.from(successor(last))
+  }
+
+  flush(meta: RecordMeta): void {
+    this.cache?.flush()
+    this.expire()
+    this.saved.save(meta)
+  }
+
+  clear(): void {
+    this.cache?.clear()
+    this.rows.clear()
+    this.saved.forget()
+    this.#expiredTo = null
+  }
+
+  *#groups(fromMs: number, toMs: number, direction: Direction): Generator<number, undefined> {
+    const { layout } = this
+    const first = layout.groupOf(fromMs)
+    const last = layout.groupOf(toMs)
+    const step = layout.groupAfter(first) - first
+    if ((last - first) / step < GROUPS_PROBED_MAX) {
+      const [start, sign] = direction === 'forward' ? [first, 1] : [last, -1]
+      for (let at = start; at >= first && at <= last; at += sign * step) yield at
+      return
+    }
+    let from = first
+    let end = layout.groupAfter(last)
+    while (from < end) {
+      const rows = this.layer.range(layout.groupStart(from), layout.groupStart(end), direction)
+      const next = rows.next()
+      rows.return?.()
+      if (next.done === true) return
+      const group = layout.groupOf(layout.timeOf(next.value[0]))
+      yield group
+      if (direction === 'forward') from = layout.groupAfter(group)
+      else end = group
+    }
+  }
+
+  #inOrder(
+    together: KeyValue<Windowed<K>, V>[],
+    direction: Direction,
+  ): readonly KeyValue<Windowed<K>, V>[] {
+    const sign = direction === 'forward' ? 1 : -1
+    // Stable, and rows of a group come by key.
+    return together.sort(
+      ([{ window: a }], [{ window: b }]) =>
+        sign * (this.#spec.kind === 'session' ? a.endMs - b.endMs || a.startMs - b.startMs : a.startMs - b.startMs),
+    )
+  }
+
+  #isKey(found: K, wanted: K, bytes: Uint8Array): boolean {
+    if (typeof found !== 'object') return found === wanted
+    return Buffer.compare(this.layout.keyBytes(found), bytes) === 0
+  }
+}
+
+const BEYOND_TAILS = Buffer.alloc(9, 0xff)
+
+/** Local keys become those of the changelog. */
+const forWindows = <K>(changelog: ChangelogWriter, layout: RowLayout<K>): ChangelogWriter => ({
+  append: (local, value, timestampMs) =>
+    changelog.append(layout.toChangelog(local), value, timestampMs),
+})
