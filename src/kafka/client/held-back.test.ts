@@ -68,3 +68,26 @@ test('too much that is held back drains with everything before it', async () => 
   expect(valuesIn(simulation, 'orders')).toEqual(['placed'])
   expect(valuesIn(simulation, 'changelog')).toHaveLength(50)
 })
+
+test('round after round the outputs come first, also when they take several attempts', async () => {
+  const { simulation, producer } = await open()
+  const { faults } = simulation.cluster
+  const outputsBefore: number[] = []
+  faults.onRequest(({ partitions }) => partitions.some(({ topic }) => topic === 'changelog'), {
+    before: ({ api }) => {
+      if (api === 'produce') outputsBefore.push(valuesIn(simulation, 'orders').length)
+      return undefined
+    },
+  })
+  await simulation.clock.run(() => producer.prepare(['orders', 'changelog']))
+  for (let round = 1; round <= 4; round += 1) {
+    faults.loseRequest(
+      ({ api, partitions }) => api === 'produce' && partitions[0]?.topic === 'orders',
+      3,
+    )
+    send(producer, 'changelog', `state ${round}`)
+    send(producer, 'orders', `placed ${round}`)
+    await simulation.clock.run(() => producer.flush())
+  }
+  expect(outputsBefore).toEqual([1, 2, 3, 4])
+})

@@ -310,7 +310,7 @@ export class Sender {
     for (const partition of partitions) {
       const answer = byKey.get(keyOf(partition))
       if (answer?.error === null) {
-        this.bufferedBytes -= partition.acknowledge(answer.baseOffset).bufferedBytes
+        this.#settled(partition, partition.acknowledge(answer.baseOffset).bufferedBytes)
         // To the end of the queue, so that a request that is full does not starve the others.
         this.#active.delete(partition)
         if (!partition.isEmpty) this.#active.add(partition)
