@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect } from '../../src/app/connect.ts'
 import { threadConfigs } from '../../src/app/options.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -15,6 +12,7 @@ import {
 } from '../../src/runtime/state-directory/state-directory.ts'
 import { StreamThread } from '../../src/runtime/thread/stream-thread.ts'
 import orders from '../orders.ts'
+import { demoFolder } from './demo-folder.ts'
 import { startProcess, type Instance } from './instance.ts'
 
 /** Where the demo runs: a real Kafka, or a simulated one in this process. */
@@ -41,7 +39,7 @@ export async function openCluster(
 
 async function realCluster(onProgress: (line: string) => void): Promise<DemoCluster> {
   const kafka = await startKafka({ onProgress })
-  const stateDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
+  const stateDir = await demoFolder()
   const port = await connect({ brokers: kafka.brokers }, 'demo', silentLogger, systemClock)
   const kinds = { external: 'Kafka', java: 'Apache Kafka', docker: 'Apache Kafka in Docker' }
   return {
@@ -51,14 +49,13 @@ async function realCluster(onProgress: (line: string) => void): Promise<DemoClus
     [Symbol.asyncDispose]: async () => {
       await port.close()
       await kafka.stop()
-      await rm(stateDir, { recursive: true, force: true })
     },
   }
 }
 
 async function simulatedCluster(label: string): Promise<DemoCluster> {
   const cluster = new SimulatedCluster({ clock: systemClock })
-  const stateDir = await mkdtemp(join(tmpdir(), 'millrace-demo-'))
+  const stateDir = await demoFolder()
   let started = 0
   return {
     label,
@@ -69,7 +66,6 @@ async function simulatedCluster(label: string): Promise<DemoCluster> {
     },
     [Symbol.asyncDispose]: async () => {
       cluster[Symbol.dispose]()
-      await rm(stateDir, { recursive: true, force: true })
     },
   }
 }
@@ -110,6 +106,7 @@ function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: s
     await finished
   }
   return {
+    place: 'in this process',
     state: () => state,
     failure: () => failure,
     stop: () => end(thread.stop),

@@ -3,10 +3,11 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { RecordProducer } from '../../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
 import { orderWorkload, type GeneratedRecord } from '../orders/workload.ts'
-import { inputIdHeader } from './account.ts'
+import { inputId, inputIdHeader } from './account.ts'
 import type { DemoOptions } from './demo-options.ts'
 
 const TICK_MS = 20
+const LATEST_MAX = 3
 
 /** Writes the generated input at its rate. */
 export class InputWriter {
@@ -15,7 +16,8 @@ export class InputWriter {
   readonly #run: string
   readonly #producer: RecordProducer
   #written = 0
-  #stopped = false
+  #isStopped = false
+  #isDone = false
   /** The last few records, for the screen. */
   readonly latest: GeneratedRecord[] = []
 
@@ -39,8 +41,17 @@ export class InputWriter {
     return this.#written
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
+  /** All is written and acknowledged. */
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
   stop(): void {
-    this.#stopped = true
+    this.#isStopped = true
   }
 
   /** Resolves when all is written and acknowledged. */
@@ -50,7 +61,7 @@ export class InputWriter {
     await this.#producer.init()
     const startedAtMs = this.#clock.nowMs()
     const workload = orderWorkload(seed)
-    while (this.#written < wanted && !this.#stopped) {
+    while (this.#written < wanted && !this.#isStopped) {
       const elapsedMs = this.#clock.nowMs() - startedAtMs
       const due = Math.min(wanted, Math.ceil((elapsedMs * rate) / 1_000))
       while (this.#written < due) this.#send(workload.next().value)
@@ -59,11 +70,12 @@ export class InputWriter {
     }
     await this.#producer.flush()
     await this.#producer.close()
+    this.#isDone = true
   }
 
   #send(record: GeneratedRecord): void {
     this.#written += 1
-    const id = Buffer.from(`${this.#run}/${this.#written}`)
+    const id = Buffer.from(inputId(this.#run, this.#written))
     this.#producer.send(
       record.topic,
       null,
@@ -73,6 +85,6 @@ export class InputWriter {
       [[inputIdHeader, id]],
     )
     this.latest.push(record)
-    if (this.latest.length > 4) this.latest.shift()
+    if (this.latest.length > LATEST_MAX) this.latest.shift()
   }
 }

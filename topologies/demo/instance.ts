@@ -1,9 +1,12 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { fork, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /** One running copy of the orders service. */
 export interface Instance {
+  /** Where it runs, for a person. */
+  readonly place: string
   /** The application's state, as it last said. */
   readonly state: () => string
   /** As `kill -9`: no chance to say good-bye. */
@@ -16,13 +19,13 @@ export interface Instance {
 
 const millrace = fileURLToPath(new URL('../../src/cli/millrace.mjs', import.meta.url))
 const topology = fileURLToPath(new URL('../orders.ts', import.meta.url))
+const leash = new URL('./leash.ts', import.meta.url).href
 
 /** A process of its own: `millrace run topologies/orders.ts`. */
 export function startProcess(brokers: readonly string[], stateDir: string): Instance {
-  const child = spawn(
-    process.execPath,
+  const child = fork(
+    millrace,
     [
-      millrace,
       'run',
       topology,
       ...['--brokers', brokers.join(',')],
@@ -32,32 +35,44 @@ export function startProcess(brokers: readonly string[], stateDir: string): Inst
       ...['--session-timeout', '6s'],
       ...['--log-format', 'json'],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      // Beyond the reach of the terminal's Ctrl-C: the demo stops it when it has done its work.
+      detached: true,
+      execArgv: ['--conditions=millrace-source', '--import', leash],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: ownEnvironment(),
+    },
   )
   let state = 'starting'
   let failure: string | undefined
   let told = false
   let errors = ''
-  createInterface({ input: child.stdout }).on('line', (line) => {
+  createInterface({ input: child.stdout as Readable }).on('line', (line) => {
     state = stateIn(line) ?? state
   })
-  child.stderr.on('data', (bytes: Buffer) => {
+  child.stderr?.on('data', (bytes: Buffer) => {
     errors = `${errors}${bytes.toString()}`.slice(-4_000)
   })
-  child.on('exit', (code, signal) => {
-    if (!told) failure = errors.trim() || `the worker ended with ${signal ?? `exit code ${code}`}`
+  // Not at `exit`: its last words may still be on their way then.
+  child.on('close', (code, signal) => {
+    if (!told) failure = errors.trim().replace(/^error /, '') || signal || `exit code ${code}`
   })
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     told = true
     await ended(child, signal)
   }
   return {
+    place: `process ${child.pid}`,
     state: () => state,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     failure: () => failure,
   }
 }
+
+/** Without options meant for a service of the user's own. */
+const ownEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_')))
 
 function stateIn(line: string): string | undefined {
   try {
