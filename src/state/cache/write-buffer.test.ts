@@ -49,6 +49,21 @@ test('what is dirty hides what is below, and the backend does not see it', () =>
     expect(buffer.dirtyBytes()).toBe(0)
   }))
 
+test('an entry from before a checkpoint is as good as a new put', () =>
+  withBackend('memory', (backend) => {
+    const buffer = new WriteBuffer(backend.store('rows'))
+    const old = buffer.put('a', '1')
+    backend.checkpoint([{ store: 'rows', entries: buffer.dirtyEntries(), position: 1 }])
+    buffer.checkpointed()
+    const direct = buffer.put('a', '2')
+    const again = buffer.putAgain(old, '3')
+    expect(entriesOf(buffer)).toEqual([['a', '3']])
+    buffer.putAgain(direct, '4')
+    expect(buffer.putAgain(again, '5')).toBe(direct)
+    expect(entriesOf(buffer)).toEqual([['a', '5']])
+    expect(buffer.dirtyEntries()).toEqual([[bytes('a'), bytes('5')]])
+  }))
+
 test('a large buffer knows its count roughly', () =>
   withBackend('memory', (backend) => {
     const buffer = new WriteBuffer(backend.store('rows'))

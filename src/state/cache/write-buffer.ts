@@ -1,4 +1,3 @@
-import { assert } from '../../core/errors.ts'
 import type { ByteEntry, ByteStore } from '../backend.ts'
 import { byteString, bytesOf, type ByteString, writeBytes } from '../byte-string.ts'
 import { OrderedByteMap } from '../memory/ordered-byte-map.ts'
@@ -53,25 +52,23 @@ export class WriteBuffer implements ByteStore {
     return this.#backend.get(key)
   }
 
-  /** Null deletes. Hand what it returns to `putAgain` for the next put of the same key. */
+  /** Null deletes. What it returns makes the next put of the same key cheaper. */
   put(key: ByteString, value: ByteString | null): DirtyEntry {
     const known = this.#dirty.get(key)
     if (known !== undefined) return this.putAgain(known, value)
     const entry = { key, value, valueBytes: value === null ? 0 : value.length, dirty: true }
-    this.#add(entry)
+    this.#dirty.set(key, entry)
+    this.#dirtyBytes += sizeOf(entry)
     return entry
   }
 
-  /** A put without a look-up, given what the last put of the key returned. */
+  /** A put without a look-up as long as the entry, which a put of its key returned, is dirty. */
   putAgain(entry: DirtyEntry, value: ByteString | null): DirtyEntry {
+    if (!entry.dirty) return this.put(entry.key, value)
     const valueBytes = value === null ? 0 : value.length
-    if (entry.dirty) this.#dirtyBytes += valueBytes - entry.valueBytes
+    this.#dirtyBytes += valueBytes - entry.valueBytes
     entry.value = value
     entry.valueBytes = valueBytes
-    if (!entry.dirty) {
-      entry.dirty = true
-      this.#add(entry)
-    }
     return entry
   }
 
@@ -130,13 +127,6 @@ export class WriteBuffer implements ByteStore {
     this.#dirty.clear()
     this.#dirtyBytes = 0
     this.#handedOut = { entries: [], values: [] }
-  }
-
-  #add(entry: DirtyEntry): void {
-    const before = this.#dirty.size
-    this.#dirty.set(entry.key, entry)
-    assert(this.#dirty.size > before, 'a key has one entry in a write buffer')
-    this.#dirtyBytes += sizeOf(entry)
   }
 
   *#dirtyRange(
