@@ -11,10 +11,6 @@ import { heapBytes, owned, type Rows } from './rows.ts'
 
 /** What an update that waits takes beside its key and value. Measured under Node 24. */
 const PENDING_OVERHEAD_BYTES = 240
-/** Values are not serialised when they are put: the size of one in so many is taken for all. */
-const SAMPLE_EVERY = 16
-/** How much one sample moves the mean. */
-const SAMPLE_WEIGHT = 1 / 8
 /** A step behind a cached store that puts into that store again, at every flush, never ends. */
 const FLUSH_ROUNDS_MAX = 1_000
 
@@ -25,6 +21,7 @@ interface Pending<K, V> {
   identity: Identity
   /** Undefined is a delete. */
   value: V | undefined
+  valueBytes: number
   timestampMs: number
   headers: Headers
   topic: string
@@ -50,9 +47,7 @@ export class RecordCache<K, V> {
   #order: OrderedByteMap<Pending<K, V>> | undefined
   readonly #merged: Overlay<Uint8Array | Pending<K, V>>
   #listener: FlushListener<K, V> | undefined
-  #keyBytes = 0
-  #meanValueBytes = 0
-  #puts = 0
+  #heapBytes = 0
   #releases = 0
 
   constructor(rows: Rows<K, V>, meta: RecordMeta, maxBytes: number) {
@@ -90,9 +85,13 @@ export class RecordCache<K, V> {
   }
 
   write(key: K, value: V | null, timestampMs: number): void {
-    if (value !== null && this.#puts++ % SAMPLE_EVERY === 0) this.#sample(value)
+    // Serialised here too, though only the last value of a key is written: one that cannot be must
+    // fail with the record that brought it, not with the commit.
+    const valueBytes = value === null ? 0 : this.#rows.encodeValue(value).length
     const pending = this.#take(key)
     const meta = this.#meta
+    this.#heapBytes += heapBytes(0, valueBytes) - heapBytes(0, pending.valueBytes)
+    pending.valueBytes = valueBytes
     pending.value = value === null ? undefined : owned(value)
     pending.timestampMs = timestampMs
     pending.headers = ownedHeaders(meta.headers)
@@ -121,8 +120,7 @@ export class RecordCache<K, V> {
 
   /** Of the heap, an estimate. */
   pendingBytes(): number {
-    const rowBytes = PENDING_OVERHEAD_BYTES + heapBytes(0, this.#meanValueBytes)
-    return heapBytes(this.#keyBytes, 0) + this.#pending.size * rowBytes
+    return this.#heapBytes
   }
 
   /** Leaves nothing pending, not even what was put by the steps that were told. */
@@ -138,13 +136,7 @@ export class RecordCache<K, V> {
   clear(): void {
     this.#pending.clear()
     this.#order = undefined
-    this.#keyBytes = 0
-  }
-
-  #sample(value: V): void {
-    const bytes = this.#rows.encodeValue(value).length
-    const weight = this.#meanValueBytes === 0 ? 1 : SAMPLE_WEIGHT
-    this.#meanValueBytes += (bytes - this.#meanValueBytes) * weight
+    this.#heapBytes = 0
   }
 
   /** Whatever is pending for the key, taken out to be put last, or a new one. */
@@ -165,13 +157,14 @@ export class RecordCache<K, V> {
       text,
       identity,
       value: undefined,
+      valueBytes: 0,
       timestampMs: -1,
       headers: noHeaders,
       topic: '',
       partition: -1,
       offset: -1,
     }
-    this.#keyBytes += text.length
+    this.#heapBytes += PENDING_OVERHEAD_BYTES + heapBytes(text.length, 0)
     this.#order?.set(text, pending)
     return pending
   }
@@ -193,7 +186,8 @@ export class RecordCache<K, V> {
     if (changes) this.#rows.writeRow(row, key, value, timestampMs)
     this.#pending.delete(pending.identity)
     this.#order?.delete(pending.text)
-    this.#keyBytes -= pending.text.length
+    const { text, valueBytes } = pending
+    this.#heapBytes -= PENDING_OVERHEAD_BYTES + heapBytes(text.length, valueBytes)
     this.#releases++
     // As in Kafka Streams: a delete of what was never there is no news.
     if (changes && this.#listener !== undefined) {
