@@ -3,6 +3,7 @@ import { StreamsError } from '../../core/errors.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
 import type { RecordProducer } from '../../kafka/client/producer.ts'
 import type { GroupMember } from '../../kafka/port.ts'
+import { onBehalfOf } from '../task/failed-task.ts'
 import type { Task } from '../task/task.ts'
 
 export interface CommitterOptions {
@@ -11,6 +12,8 @@ export interface CommitterOptions {
   readonly commitIntervalMs: number
   readonly checkpointIntervalMs: number
   readonly dirtyBytesMax: number
+  /** As the group knows us now; undefined while it does not. */
+  readonly member: () => GroupMember | undefined
 }
 
 /**
@@ -41,6 +44,11 @@ export class Committer {
     if (!tasks.some((task) => task.needsCommit)) return false
     if (this.#requested || nowMs >= this.#committedAtMs + this.#options.commitIntervalMs)
       return true
+    return this.isFull(tasks)
+  }
+
+  /** So much is not in the local stores yet that a commit has to come first. */
+  isFull(tasks: readonly Task[]): boolean {
     return dirtyBytes(tasks) >= this.#options.dirtyBytesMax
   }
 
@@ -49,31 +57,33 @@ export class Committer {
     return this.#committedAtMs + this.#options.commitIntervalMs
   }
 
-  /** Rejects with whatever kept the commit from being certain: the caller closes the tasks dirty. */
-  async commit(
-    tasks: readonly Task[],
-    producer: RecordProducer,
-    member: GroupMember | undefined,
-  ): Promise<void> {
+  /**
+   * True when there was something to commit. Rejects with whatever kept the commit from being
+   * certain: the caller closes the tasks dirty.
+   */
+  async commit(tasks: readonly Task[], producer: RecordProducer): Promise<boolean> {
     const { clock, counters } = this.#options
+    const member = this.#options.member()
     const toCommit = tasks.filter((task) => task.needsCommit)
     this.#requested = false
     this.#committedAtMs = clock.nowMs()
-    if (toCommit.length === 0) return
+    if (toCommit.length === 0) return false
     if (member === undefined) {
       throw new StreamsError('TASK_MIGRATED', {
         message: 'the thread is no longer a member of its group',
         hint: 'Nothing to do: it joins again and resumes from what is committed.',
       })
     }
-    for (const task of toCommit) task.prepareCommit()
+    for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())
     await producer.commit(
       toCommit.flatMap((task) => task.offsetsToCommit()),
       member,
     )
     for (const task of toCommit) task.committed()
     counters.commits += 1
-    this.#checkpointIfDue(tasks, producer)
+    // An answer may come so late that others own the tasks by now, and maybe their files.
+    if (this.#options.member() === member) this.#checkpointIfDue(tasks, producer)
+    return true
   }
 
   #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): void {
@@ -83,9 +93,12 @@ export class Committer {
     if (due || dirtyBytes(tasks) >= dirtyBytesMax / 2) this.checkpoint(tasks, producer)
   }
 
-  /** Only right after a commit, when every change of these tasks is committed. */
+  /** Only right after a commit, when every change of these tasks is committed, and while they are ours. */
   checkpoint(tasks: readonly Task[], producer: RecordProducer): void {
-    for (const task of tasks) task.stores.checkpoint((...at) => producer.endOffset(...at))
+    if (this.#options.member() === undefined) return
+    for (const task of tasks) {
+      onBehalfOf(task.id, () => task.stores.checkpoint((...at) => producer.endOffset(...at)))
+    }
     this.#checkpointedAtMs = this.#options.clock.nowMs()
   }
 }

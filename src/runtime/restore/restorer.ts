@@ -8,13 +8,19 @@ import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { ByteEntry } from '../../state/backend.ts'
+import { reactionTo } from '../reaction.ts'
+import { onBehalfOf } from '../task/failed-task.ts'
 import type { Restoration } from '../task/task-stores.ts'
 import type { Task } from '../task/task.ts'
 
 /** Replayed records are written in one local transaction at this size. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
-/** What is replayed but not written keeps fetched buffers in memory: a bound on those. */
-const READ_BYTES_MAX = 32 * 1024 * 1024
+/** What is replayed but not written keeps fetched buffers in memory: a bound on those, of all stores. */
+const READ_BYTES_MAX = 64 * 1024 * 1024
+/** A store's share of it at least: the smaller it is, the more often the disk has to sync. */
+const READ_SHARE_BYTES_MIN = 1024 * 1024
+/** Between attempts to find out where a changelog begins and ends. */
+const LOOK_AGAIN_AFTER_MS = 500
 /** How long a broker may take to say where a changelog begins and ends. */
 const LOOKUP = { timeoutMs: 60_000 }
 /** How many records one turn replays, so that heartbeats and other tasks go on. */
@@ -29,9 +35,18 @@ export interface RestoreProgress extends TopicPartition {
   readonly startedAtMs: number
 }
 
+/** Where a changelog begins and ends. */
+interface Extent {
+  readonly start: Offset
+  readonly end: Offset
+}
+
+/** By `topicPartitionKey`. */
+export type Extents = ReadonlyMap<string, Extent>
+
 interface Replay extends Restoration {
   readonly task: Task
-  readonly end: Offset
+  end: Offset
   readonly startedAtMs: number
   at: Offset
   restored: number
@@ -54,8 +69,10 @@ export class Restorer {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #counters: ThreadCounters
+  readonly #onArrival: () => void
   readonly #fetcher: Fetcher
   readonly #replays = new Map<string, Replay>()
+  #failure: unknown
 
   constructor(options: {
     readonly port: KafkaPort
@@ -68,47 +85,45 @@ export class Restorer {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#counters = options.counters
+    this.#onArrival = options.onArrival
     this.#fetcher = new Fetcher({ ...options, isolation: 'read_committed' })
   }
 
-  /** Looks up how far the changelogs reach and starts to read what is missing. */
-  async add(task: Task): Promise<void> {
-    const restorations = task.stores.restorations()
-    if (restorations.length === 0) return
-    const [starts, ends] = await Promise.all([
-      listOffsetsRetrying(
-        this.#port,
-        this.#clock,
-        restorations,
-        'earliest',
-        'read_uncommitted',
-        LOOKUP,
-      ),
-      listOffsetsRetrying(
-        this.#port,
-        this.#clock,
-        restorations,
-        'latest',
-        'read_uncommitted',
-        LOOKUP,
-      ),
-    ])
-    for (const restoration of restorations) {
-      const key = topicPartitionKey(restoration.topic, restoration.partition)
-      this.#begin(task, restoration, starts.get(key) ?? 0, ends.get(key) ?? 0)
+  /** How far the changelogs of a task reach: to be asked once its input offsets are known. */
+  extentsOf(task: Task): Promise<Extents> {
+    return this.#lookUp(task.stores.restorations())
+  }
+
+  /** Starts to read what is missing. */
+  begin(task: Task, extents: Extents): void {
+    for (const restoration of task.stores.restorations()) {
+      const extent = extents.get(topicPartitionKey(restoration.topic, restoration.partition))
+      this.#begin(task, restoration, extent ?? { start: 0, end: 0 })
     }
   }
 
-  #begin(task: Task, restoration: Restoration, start: Offset, end: Offset): void {
+  async #lookUp(changelogs: readonly TopicPartition[]): Promise<Extents> {
+    const [port, clock] = [this.#port, this.#clock]
+    const [starts, ends] = await Promise.all([
+      listOffsetsRetrying(port, clock, changelogs, 'earliest', 'read_uncommitted', LOOKUP),
+      listOffsetsRetrying(port, clock, changelogs, 'latest', 'read_uncommitted', LOOKUP),
+    ])
+    return new Map(
+      [...starts].map(([key, start]) => [key, { start: start ?? 0, end: ends.get(key) ?? 0 }]),
+    )
+  }
+
+  #begin(task: Task, restoration: Restoration, { start, end }: Extent): void {
     const { store, topic, partition, position } = restoration
-    if (position !== undefined && (position > end || position < start)) {
+    const reaches = position === undefined || (position >= start && position <= end)
+    if (!reaches) {
       this.#logger.warn(
         { task: task.id, store, position, start, end },
         'the changelog does not reach back to the local store, which is rebuilt from it',
       )
       task.stores.wipe(store)
     }
-    const at = task.stores.restorations().find((each) => each.store === store)?.position ?? start
+    const at = reaches && position !== undefined ? position : start
     if (at >= end) return
     this.#replays.set(topicPartitionKey(topic, partition), {
       ...restoration,
@@ -132,10 +147,13 @@ export class Restorer {
 
   /** Applies what has arrived; true when there may be more at once. */
   advance(): boolean {
+    if (this.#failure !== undefined) throw this.#failure
     let budget = RECORDS_PER_TURN_MAX
     for (const [key, replay] of this.#replays) {
-      budget -= this.#replay(replay, budget)
-      if (replay.at >= replay.end) this.#finish(key, replay)
+      onBehalfOf(replay.task.id, () => {
+        budget -= this.#replay(replay, budget)
+        if (replay.at >= replay.end) this.#finish(key, replay)
+      })
       if (budget <= 0) return true
     }
     return false
@@ -143,6 +161,7 @@ export class Restorer {
 
   #replay(replay: Replay, recordsMax: number): number {
     const { topic, partition, task, store } = replay
+    const shareBytes = Math.max(READ_SHARE_BYTES_MIN, READ_BYTES_MAX / this.#replays.size)
     let records = 0
     try {
       while (records < recordsMax && replay.at < replay.end) {
@@ -156,7 +175,7 @@ export class Restorer {
         }
         replay.at = run.endOffset
         replay.readBytes += run.sizeBytes
-        if (replay.pendingBytes >= BATCH_BYTES_MAX || replay.readBytes >= READ_BYTES_MAX) {
+        if (replay.pendingBytes >= BATCH_BYTES_MAX || replay.readBytes >= shareBytes) {
           this.#write(replay)
         }
       }
@@ -172,13 +191,35 @@ export class Restorer {
   #startAgain(replay: Replay, error: unknown): void {
     if (!(error instanceof KafkaError) || error.code !== 'OFFSET_OUT_OF_RANGE') throw error
     const { task, store, topic, partition } = replay
-    const start = this.#fetcher.watermarks(topic, partition)?.logStartOffset ?? replay.end
-    this.#logger.warn({ task: task.id, store, at: replay.at, start }, 'changelog truncated')
+    this.#logger.warn({ task: task.id, store, at: replay.at }, 'changelog truncated')
     task.stores.wipe(store)
     clear(replay)
-    replay.at = start
     this.#fetcher.unassign(topic, partition)
-    if (start < replay.end) this.#fetcher.assign(topic, partition, start)
+    void this.#readFromStart(replay)
+  }
+
+  async #readFromStart(replay: Replay): Promise<void> {
+    const { topic, partition } = replay
+    const key = topicPartitionKey(topic, partition)
+    while (this.#replays.get(key) === replay) {
+      try {
+        const extent = (await this.#lookUp([replay])).get(key)
+        if (this.#replays.get(key) !== replay || extent === undefined) return
+        replay.at = extent.start
+        replay.end = extent.end
+        this.#fetcher.assign(topic, partition, extent.start)
+        this.#onArrival()
+        return
+      } catch (error) {
+        if (reactionTo(error) !== 'migrated') {
+          this.#failure = error
+          this.#onArrival()
+          return
+        }
+        this.#logger.warn({ topic, partition, err: error }, 'no changelog: trying again')
+      }
+      await this.#clock.sleep(LOOK_AGAIN_AFTER_MS)
+    }
   }
 
   #write(replay: Replay): void {

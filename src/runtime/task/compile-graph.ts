@@ -53,7 +53,7 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
       processes.set(node.name, guarded(node.name, compileSink(node, deps)))
     } else {
       const outputs = new Map(node.outputs.map((name) => [name, followers(node.name, name)]))
-      const operator = node.create({
+      const operator = created(node, {
         ...deps.contextOf(node),
         emit: followers(node.name, undefined),
         emitTo: (output) => outputs.get(output) ?? unknownOutput(node, output),
@@ -65,8 +65,24 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
   return {
     entries,
     close: () => {
-      for (const operator of operators.toReversed()) operator.close?.()
+      const failures: unknown[] = []
+      for (const operator of operators.toReversed()) {
+        try {
+          operator.close?.()
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      if (failures.length > 0) throw failures[0]
     },
+  }
+}
+
+function created(node: ProcessorNode, context: OperatorContext): Operator {
+  try {
+    return node.create(context)
+  } catch (error) {
+    throw failureAt(node.name, error)
   }
 }
 

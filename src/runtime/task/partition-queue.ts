@@ -85,12 +85,17 @@ export class PartitionQueue {
     this.headIsUnwanted = false
   }
 
+  /** Reading goes on from elsewhere: what was committed is no longer in the topic. */
+  moveTo(position: Offset): void {
+    this.#position = position
+  }
+
   /** Whether it is empty although the broker has more: the task should wait for it. */
   isLagging(): boolean {
     return !this.fill() && this.#supply.mayHaveMore(this.topic, this.partition, this.#position)
   }
 
-  /** The head as it was read, copied, for a dead letter. */
+  /** The head as it was read, for a dead letter; valid until it is passed. */
   rawHead(): RawRecord {
     const { offset, timestampMs, key, value, headers } = this.run
     return {

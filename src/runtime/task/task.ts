@@ -19,6 +19,7 @@ import {
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { reactionTo } from '../reaction.ts'
+import { announcing, isFromCache } from './cached-update.ts'
 import { streamTimeFrom, streamTimeMetadata } from './commit-metadata.ts'
 import { compileGraph, failureAt, nodeOfFailure, type CompiledGraph } from './compile-graph.ts'
 import { sendDeadLetter } from './dead-letter.ts'
@@ -50,15 +51,18 @@ export interface TaskOptions {
 /** Where an input partition resumes. */
 export interface StartPosition extends TopicPartition {
   readonly offset: Offset
-  /** What was committed with the offset. */
-  readonly metadata: string
+  /** What was committed with the offset; null where nothing was and the reset policy chose it. */
+  readonly metadata: string | null
 }
 
 interface Input {
   readonly queue: PartitionQueue
   readonly emit: Emit
+  /** -1 where nothing is committed. */
   committed: Offset
 }
+
+const never = (): boolean => false
 
 /**
  * A sub-topology at work on one partition: pulls input, runs it through the graph, keeps its stores.
@@ -70,23 +74,38 @@ export class Task {
   readonly #options: TaskOptions
   readonly #subTopology: SubTopology
   readonly #meta = new RecordMeta()
+  readonly #collector: RecordCollector
   readonly #punctuations = new Punctuations()
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
   #streamTimeMs = -1
   #dirty = false
+  #closing = false
 
   constructor(options: TaskOptions) {
     this.id = options.id
     this.#options = options
+    this.#collector = this.#closable(options.collector)
     const { subTopology, partition } = parseTaskId(options.id)
     this.#subTopology = options.topology.subTopologies[subTopology] as SubTopology
     this.stores = new TaskStores({
       ...options,
+      collector: this.#collector,
       partition,
       meta: this.#meta,
       specs: this.#subTopology.stores.map((name) => options.topology.stores.get(name) as StoreSpec),
     })
+  }
+
+  /** What a step sends when it is closed would belong to no commit of this task. */
+  #closable({ send, partitionCount }: RecordCollector): RecordCollector {
+    return {
+      partitionCount,
+      send: (topic, partition, timestampMs, key, value, headers) => {
+        if (this.#closing) throw sentWhileClosing(topic)
+        send(topic, partition, timestampMs, key, value, headers)
+      },
+    }
   }
 
   get partition(): number {
@@ -101,32 +120,44 @@ export class Task {
     return this.#streamTimeMs
   }
 
-  /** Whether something happened since the last commit. */
+  /**
+   * Whether something happened since the last commit. A position also moves by itself, past markers
+   * and by a reset: a reset to `latest` that is not remembered would skip records after a crash.
+   */
   get needsCommit(): boolean {
-    return this.#dirty
+    return this.#dirty || this.#inputs.some(({ queue, committed }) => queue.position !== committed)
   }
 
   /** The stores are restored: builds the graph and resumes at these positions. */
   start(positions: readonly StartPosition[]): void {
     for (const { metadata } of positions) {
-      this.#streamTimeMs = Math.max(this.#streamTimeMs, streamTimeFrom(metadata))
+      this.#streamTimeMs = Math.max(this.#streamTimeMs, streamTimeFrom(metadata ?? ''))
     }
     this.#graph = compileGraph(this.#subTopology, {
       applicationId: this.#options.applicationId,
       meta: this.#meta,
-      collector: this.#options.collector,
+      collector: this.#collector,
       contextOf: (node) => this.#contextOf(node),
     })
     this.#inputs = positions.map((position) => this.#inputAt(position))
+    // A step may put into its stores when it is made.
+    this.#dirty = this.stores.dirtyBytes() > 0
   }
 
-  #inputAt({ topic, partition, offset }: StartPosition): Input {
+  #inputAt({ topic, partition, offset, metadata }: StartPosition): Input {
     const source = this.#sourceOf(topic)
     const { supply } = this.#options
     return {
       queue: new PartitionQueue(topic, partition, source, offset, supply, this.#meta),
       emit: this.#graph?.entries.get(source.name) as Emit,
-      committed: offset,
+      committed: metadata === null ? -1 : offset,
+    }
+  }
+
+  /** The committed offset has left the topic: reading goes on from this one. */
+  resumeAt({ topic, partition, offset }: TopicPartition & { readonly offset: Offset }): void {
+    for (const { queue } of this.#inputs) {
+      if (queue.topic === topic && queue.partition === partition) queue.moveTo(offset)
     }
   }
 
@@ -151,7 +182,7 @@ export class Task {
       taskId: this.id,
       meta: this.#meta,
       store: (name) => {
-        if (node.stores.includes(name)) return this.stores.store(name)
+        if (node.stores.includes(name)) return announcing(this.stores.store(name))
         throw new StreamsError('STORE_MISSING', {
           message: `step "${node.name}" has no store "${name}"`,
           hint: 'Name the store in the options where the step is added.',
@@ -160,10 +191,9 @@ export class Task {
       streamTimeMs: () => this.#streamTimeMs,
       wallClockMs: clock.nowMs,
       schedule: (intervalMs, type, callback) => {
-        const nowMs = type === 'wall-clock' ? clock.nowMs() : this.#streamTimeMs
-        return this.#punctuations.schedule(intervalMs, type, nowMs, (timestampMs) =>
-          this.#punctuate(node.name, callback, timestampMs),
-        )
+        const fire = (timestampMs: number): void =>
+          this.#punctuate(node.name, callback, timestampMs)
+        return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
       requestCommit: onCommitRequest,
       recordDropped: (reason) => {
@@ -173,10 +203,10 @@ export class Task {
     }
   }
 
-  /** Processes what has arrived, at most so many records; returns how many it was. */
-  process(recordsMax: number): number {
+  /** Processes what has arrived, at most so many records and while not full; returns how many it was. */
+  process(recordsMax: number, isFull: () => boolean = never): number {
     let processed = 0
-    while (processed < recordsMax) {
+    while (processed < recordsMax && !isFull()) {
       const input = this.#next()
       if (input === undefined) break
       this.#processHead(input)
@@ -228,8 +258,8 @@ export class Task {
   }
 
   #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {
-    const { counters, logger, topology, collector, clock, applicationId } = this.#options
-    if (reactionTo(error) !== 'record') throw error
+    const { counters, logger, topology, clock, applicationId } = this.#options
+    if (reactionTo(error) !== 'record' || isFromCache(error)) throw error
     const node = nodeOfFailure(error) ?? queue.source.name
     const source = queue.rawHead()
     const where = { task: this.id, node, topic: source.topic, partition: source.partition }
@@ -249,7 +279,7 @@ export class Task {
           attempts: 1,
           failedAtMs: clock.nowMs(),
         }
-        sendDeadLetter(collector, topology.deadLetters.name, source, error, origin)
+        sendDeadLetter(this.#collector, topology.deadLetters.name, source, error, origin)
         counters.deadLetters += 1
         logger.debug({ ...where, offset: source.offset, err: error }, 'record dead-lettered')
       }
@@ -282,17 +312,13 @@ export class Task {
     this.stores.flush()
   }
 
-  /** Positions that moved since the last commit; all of them once, so that a reset is remembered. */
+  /**
+   * Every position, also where it did not move: offsets are what the group coordinator knows a
+   * zombie by (KIP-447), and a punctuation changes state without them.
+   */
   offsetsToCommit(): readonly CommittedOffset[] {
     const metadata = streamTimeMetadata(this.#streamTimeMs)
-    return this.#inputs
-      .filter(({ queue, committed }) => queue.position !== committed)
-      .map(({ queue: { topic, partition, position } }) => ({
-        topic,
-        partition,
-        offset: position,
-        metadata,
-      }))
+    return this.positions().map((position) => ({ ...position, metadata }))
   }
 
   /** The commit is in Kafka. */
@@ -301,7 +327,16 @@ export class Task {
     this.#dirty = false
   }
 
-  /** Input positions, for lag and for purging repartition topics. */
+  /** Of what is committed nothing will be read again. */
+  committedPositions(): readonly (TopicPartition & { readonly offset: Offset })[] {
+    return this.#inputs.map(({ queue: { topic, partition }, committed }) => ({
+      topic,
+      partition,
+      offset: committed,
+    }))
+  }
+
+  /** Input positions, for lag. */
   positions(): readonly (TopicPartition & { readonly offset: Offset })[] {
     return this.#inputs.map(({ queue: { topic, partition, position } }) => ({
       topic,
@@ -310,9 +345,19 @@ export class Task {
     }))
   }
 
-  /** Drops what is in memory. Call `checkpoint` before it for a clean close. */
+  /** Drops what is in memory, also when a step fails to close, which is thrown. */
   close(): void {
-    this.#graph?.close()
-    this.stores.close()
+    this.#closing = true
+    try {
+      this.#graph?.close()
+    } finally {
+      this.stores.close()
+    }
   }
 }
+
+const sentWhileClosing = (topic: string): StreamsError =>
+  new StreamsError('PROCESSING_FAILED', {
+    message: `a step sends a record to topic "${topic}" while it is being closed`,
+    hint: 'Send while process or a scheduled callback runs; what is in a store stays there.',
+  })

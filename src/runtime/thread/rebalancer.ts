@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
+import { topicPartitionKey } from '../../core/topic-partition.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -118,6 +119,7 @@ export class Rebalancer {
   async #apply(assignment: ParsedAssignment): Promise<void> {
     const { tasks, membership, logger, abandon, commitAll } = this.#options
     const { active, rejoinAfterRevoke, error } = assignment
+    const planned = new Map(assignment.tasks.map((task) => [task.id, task]))
     if (error !== undefined) throw new StreamsError(error.code, error)
     if (this.#memberId !== '' && membership.member?.memberId !== this.#memberId) {
       // We were thrown out and came back as somebody else: our tasks may have run elsewhere meanwhile.
@@ -127,7 +129,8 @@ export class Rebalancer {
     this.#assigned = assignment.tasks
     // Noted before the commit, which may fail: the tasks are given up in any case.
     this.#rejoin = rejoinAfterRevoke
-    const revoked = tasks.ids.filter((id) => !active.includes(id))
+    // Also those whose input is another one now: a topic was created that a pattern matches.
+    const revoked = tasks.ids.filter((id) => !isSame(tasks.planOf(id), planned.get(id)))
     logger.info({ active, revoked, generation: membership.member?.generation }, 'assigned')
     if (revoked.length > 0) {
       await commitAll()
@@ -141,4 +144,14 @@ export class Rebalancer {
     const { tasks } = this.#options
     for (const task of this.#assigned) if (!tasks.ids.includes(task.id)) tasks.open(task)
   }
+}
+
+function isSame(held: AssignedTask | undefined, planned: AssignedTask | undefined): boolean {
+  if (held === undefined || planned === undefined) return false
+  const inputs = ({ sources }: AssignedTask): string =>
+    sources
+      .map(({ topic, partition }) => topicPartitionKey(topic, partition))
+      .sort()
+      .join()
+  return held.partitions === planned.partitions && inputs(held) === inputs(planned)
 }

@@ -44,7 +44,7 @@ export class RepartitionPurge {
     if (this.#topics.size === 0 || this.#underWay) return
     if (nowMs < this.#purgedAtMs + PURGE_INTERVAL_MS) return
     const partitions = tasks
-      .flatMap((task) => task.positions())
+      .flatMap((task) => task.committedPositions())
       .filter(({ topic, offset }) => this.#topics.has(topic) && offset > 0)
       .map(({ topic, partition, offset }) => ({ topic, partition, before: offset }))
     this.#purgedAtMs = nowMs

@@ -4,7 +4,8 @@ import type { Logger } from '../../core/logger.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { fetchCommittedOffsets, listOffsetsRetrying } from '../../kafka/client/offsets.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
-import type { OffsetReset } from '../../topology/graph.ts'
+import { topicName, type OffsetReset } from '../../topology/graph.ts'
+import type { Topology } from '../../topology/topology.ts'
 import type { StartPosition } from '../task/task.ts'
 
 /** An open transaction over the offsets is waited for at least as long as it may live. */
@@ -32,7 +33,7 @@ export async function startPositions(
     committed.map(async ({ topic, partition, offset, metadata }) => ({
       topic,
       partition,
-      metadata,
+      metadata: offset === null ? null : metadata,
       offset: offset ?? (await resetPosition(positions, { topic, partition })),
     })),
   )
@@ -65,4 +66,23 @@ export async function resetPosition(
   const offset = (await lookUp(at)) ?? (await lookUp('latest')) ?? 0
   logger.info({ ...partition, reset, offset }, 'no committed offset: starting by the reset policy')
   return offset
+}
+
+/** The reset policy of a topic by its name in Kafka; repartition topics are read from their start. */
+export function resetPolicies(
+  { subTopologies }: Topology,
+  applicationId: string,
+): (topic: string) => OffsetReset {
+  const sources = subTopologies.flatMap((each) => each.sources)
+  return (topic) => {
+    for (const { topics, reset } of sources) {
+      if (topics instanceof RegExp) {
+        if (topic.search(topics) >= 0) return reset
+      } else {
+        const found = topics.find((each) => topicName(each, applicationId) === topic)
+        if (found !== undefined) return found.internal ? 'earliest' : reset
+      }
+    }
+    return 'earliest'
+  }
 }

@@ -7,32 +7,41 @@ import { Wakeup } from '../../core/wakeup.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { GroupMembership } from '../../kafka/client/group-membership.ts'
-import { RecordProducer } from '../../kafka/client/producer.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
-import { topicName, type OffsetReset } from '../../topology/graph.ts'
+import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
+import type { StateBackend } from '../../state/backend.ts'
+import type { StoreSpec } from '../../state/store-spec.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { AssignedTask } from '../assignment/subscription.ts'
 import { Committer } from '../commit/committer.ts'
-import { explained, reactionTo } from '../reaction.ts'
+import { explained, reactionTo, type Reaction } from '../reaction.ts'
 import { Restorer, type RestoreProgress } from '../restore/restorer.ts'
+import { isFromCache } from '../task/cached-update.ts'
+import { taskOfFailure } from '../task/failed-task.ts'
 import { Task } from '../task/task.ts'
+import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
 import type { LocalStorage } from './local-storage.ts'
+import { Outgoing } from './outgoing.ts'
 import { Rebalancer } from './rebalancer.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
-import { startPositions, type Positions } from './start-positions.ts'
+import { resetPolicies, startPositions, type Positions } from './start-positions.ts'
+import { storeCount } from './store-count.ts'
 import { TaskRegistry } from './task-registry.ts'
 import type { ThreadConfig } from './thread-config.ts'
 import { threadMoves, type ThreadState } from './thread-state.ts'
+import { Turns } from './turns.ts'
 
-/** Records a task processes before the clock is looked at. */
-const RECORDS_PER_SLICE = 100
 /** How long the loop keeps the event loop to itself. */
 const TURN_MS = 10
 /** How long an idle loop sleeps when nothing is due. */
 const IDLE_WAIT_MS = 100
-const RECOVERY_PAUSE_MS = 100
+/** Between abandoned work and another attempt; doubles while attempts come to no commit. */
+const RECOVERY_PAUSE_MIN_MS = 100
+const RECOVERY_PAUSE_MAX_MS = 5_000
 /** How long a shutdown waits for a rebalance that is under way. */
 const REBALANCE_AT_SHUTDOWN_MS = 5_000
+/** How long a clean shutdown may take before what is not committed is left to be done again. */
+const SHUTDOWN_MAX_MS = 10_000
 
 export interface StreamThreadOptions {
   readonly topology: Topology
@@ -60,84 +69,68 @@ export interface ThreadSnapshot {
 export class StreamThread {
   readonly #options: StreamThreadOptions
   readonly #counters = newThreadCounters()
+  readonly #stopping = new AbortController()
+  /** From then on nothing is waited for. */
+  readonly #ended = new AbortController()
   readonly #wakeup: Wakeup
   readonly #fetcher: Fetcher
   readonly #restorer: Restorer
   readonly #membership: GroupMembership
+  readonly #outgoing: Outgoing
   readonly #tasks: TaskRegistry
   readonly #rebalancer: Rebalancer
   readonly #committer: Committer
   readonly #purge: RepartitionPurge
-  #producer: RecordProducer
+  readonly #turns: Turns
+  /** To be opened without a record cache. */
+  readonly #uncached = new Set<TaskId>()
+  /** In a row, without a commit in between. */
+  #failures = 0
   #state: ThreadState = 'created'
-  #stopping = false
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
-    const { port, clock, logger, config, topology, storage } = options
+    const { clock, logger, config, topology, storage } = options
     const { applicationId } = config
     this.#wakeup = new Wakeup(clock)
     const onEvent = this.#wakeup.notify
-    this.#fetcher = new Fetcher({
-      port,
-      clock,
-      logger,
-      isolation: 'read_committed',
-      onArrival: onEvent,
-    })
-    this.#restorer = new Restorer({
-      port,
-      clock,
-      logger,
-      counters: this.#counters,
-      onArrival: onEvent,
-    })
+    const port = endablePort(options.port, this.#ended.signal)
+    const shared = { port, clock, logger, onArrival: onEvent, onEvent, onProgress: onEvent }
+    this.#fetcher = new Fetcher({ ...shared, isolation: 'read_committed' })
+    this.#restorer = new Restorer({ ...shared, counters: this.#counters })
     this.#membership = new GroupMembership({
       ...config,
-      port,
-      clock,
-      logger,
+      ...shared,
+      // Leaving the group is the last thing it does, and waits for seconds at most.
+      port: options.port,
       groupId: applicationId,
       protocolName: 'millrace',
-      onEvent,
     })
-    this.#producer = this.#newProducer()
-    this.#committer = new Committer({ ...config, clock, counters: this.#counters })
-    const positions: Positions = { port, clock, logger, applicationId, resetOf: resetOf(options) }
-    const supply = new InputSupply(this.#fetcher, positions)
+    this.#outgoing = new Outgoing({ ...shared, config, topology, stopping: this.#stopping.signal })
+    this.#committer = new Committer({
+      ...config,
+      clock,
+      counters: this.#counters,
+      member: () => this.#membership.member,
+    })
+    const resetOf = resetPolicies(topology, applicationId)
+    const positions: Positions = { port, clock, logger, applicationId, resetOf }
+    const supply = new InputSupply({ fetcher: this.#fetcher, positions, onEvent })
     this.#tasks = new TaskRegistry({
-      fetcher: this.#fetcher,
+      ...shared,
+      supply,
       restorer: this.#restorer,
       storage,
-      logger,
-      onEvent,
       startPositions: (sources) => startPositions(positions, sources),
-      createTask: (plan, backend) =>
-        new Task({
-          ...config,
-          ...plan,
-          topology,
-          supply,
-          backend,
-          clock,
-          logger,
-          collector: {
-            send: (...record) => this.#producer.send(...record),
-            partitionCount: (topic) => this.#producer.partitionCount(topic),
-          },
-          counters: this.#counters,
-          onCommitRequest: this.#committer.request,
-        }),
+      createTask: (plan, backend) => this.#createTask(plan, backend, supply),
     })
+    this.#turns = new Turns(clock, this.#outgoing.isFull)
     this.#purge = new RepartitionPurge({ port, clock, logger, topology, applicationId })
     this.#rebalancer = new Rebalancer({
       ...config,
-      port,
-      clock,
-      logger,
+      ...shared,
       topology,
       storage,
-      onEvent,
       membership: this.#membership,
       tasks: this.#tasks,
       commitAll: () => this.#commitAll(),
@@ -145,17 +138,28 @@ export class StreamThread {
     })
   }
 
-  #newProducer(): RecordProducer {
-    const { port, clock, logger, config } = this.#options
-    const { applicationId, processId, threadIndex, guarantee } = config
-    return new RecordProducer({
-      ...config,
-      port,
+  #createTask(
+    plan: AssignedTask,
+    backend: (kind: StoreSpec['backend']) => StateBackend,
+    supply: InputSupply,
+  ): Task {
+    const { topology, config, clock, logger } = this.#options
+    // All stores of the thread share what it may take; who comes later finds the others here.
+    const stores = Math.max(1, storeCount(topology, this.#tasks.ids))
+    const isUncached = this.#uncached.delete(plan.id)
+    return new Task({
+      ...plan,
+      topology,
+      supply,
+      backend,
       clock,
       logger,
-      transactionalId:
-        guarantee === 'exactly-once' ? `${applicationId}-${processId}-${threadIndex}` : null,
-      onProgress: this.#wakeup.notify,
+      applicationId: config.applicationId,
+      cacheMaxBytes: isUncached ? 0 : Math.floor(config.cacheMaxBytes / stores),
+      readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / stores),
+      collector: this.#outgoing.collector,
+      counters: this.#counters,
+      onCommitRequest: this.#committer.request,
     })
   }
 
@@ -189,58 +193,65 @@ export class StreamThread {
     return this.#tasks.running
   }
 
-  /** Runs until `stop`; rejects with what a person has to act on. */
+  /** Runs until `stop` or `abort`; rejects with what a person has to act on. */
   async run(): Promise<void> {
-    this.#moveTo('starting')
+    let failure: unknown
     try {
-      await this.#tryAgain(() => this.#producer.init())
-      this.#moveTo('rebalancing')
-      while (!this.#stopping) {
-        try {
-          await this.#turn()
-        } catch (error) {
-          await this.#recover(error)
-        }
-      }
-      this.#moveTo('pending-shutdown')
+      await this.#work()
       await this.#shutDown()
-      this.#moveTo('stopped')
     } catch (error) {
-      this.#moveTo('failed')
-      throw explained(error)
-    } finally {
-      await this.#release()
+      if (this.#ended.signal.aborted && error instanceof KafkaError) this.#leftUndone(error)
+      else failure = error
     }
+    await this.#release().catch((error: unknown) => (failure ??= error))
+    this.#moveTo(failure === undefined ? 'stopped' : 'failed')
+    if (failure !== undefined) throw explained(failure)
   }
 
-  /** Asks for a clean shutdown: finish, commit, leave. */
+  /** Asks for a clean shutdown: finish, commit, leave. It takes seconds at most, whatever Kafka does. */
   readonly stop = (): void => {
-    this.#stopping = true
+    if (this.#isStopping || this.#state === 'failed') return
+    this.#stopping.abort()
+    this.#moveTo('pending-shutdown')
     this.#wakeup.notify()
+    void this.#options.clock.sleep(SHUTDOWN_MAX_MS, this.#ended.signal).then(this.abort)
   }
 
   /** Stops without a commit and without waiting for Kafka: what is not committed will be done again. */
   readonly abort = (): void => {
+    this.#ended.abort()
     this.stop()
     // Whoever waits for an acknowledgement gets a failure now, and not when it has timed out.
-    void this.#producer.close()
+    void this.#outgoing.close()
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
+  async #work(): Promise<void> {
+    if (this.#isStopping) return
+    this.#moveTo('starting')
+    await this.#outgoing.start()
+    while (!this.#isStopping) {
+      try {
+        await this.#turn()
+      } catch (error) {
+        await this.#recover(error)
+      }
+    }
   }
 
   async #turn(): Promise<void> {
-    const { clock, config } = this.#options
+    const { clock } = this.#options
     await this.#rebalancer.step()
     let busy = this.#tasks.advance()
     this.#showState()
-    if (this.#mayProcess()) {
-      if (this.#processFor(TURN_MS)) busy = true
-      for (const task of this.#tasks.running) if (task.punctuate(clock.nowMs())) busy = true
-    }
+    if (this.#mayProcess() && this.#turns.take(this.#tasks.running, TURN_MS)) busy = true
     if (this.#committer.isDue(this.#tasks.running, clock.nowMs()) && this.#mayCommit()) {
       await this.#commit()
     }
-    if (this.#producer.bufferedBytes > config.sendBufferBytesMax) {
-      await this.#producer.drainTo(config.sendBufferBytesMax / 2)
-    }
+    await this.#outgoing.makeRoom()
     if (busy) await yieldToEventLoop()
     else await this.#wakeup.wait(this.#waitMs())
   }
@@ -249,6 +260,7 @@ export class StreamThread {
   #mayProcess(): boolean {
     if (!this.#rebalancer.isJoining) return true
     const { clock, config } = this.#options
+    if (this.#committer.isFull(this.#tasks.running)) return false
     return clock.nowMs() < this.#committer.dueMs + config.transactionTimeoutMs / 4
   }
 
@@ -256,117 +268,107 @@ export class StreamThread {
     return !this.#rebalancer.isJoining && this.#membership.state !== 'lost'
   }
 
-  /** Slices of each task in turn until the time is up; true when anything was processed. */
-  #processFor(ms: number): boolean {
-    const { clock, config } = this.#options
-    const untilMs = clock.nowMs() + ms
-    let any = false
-    for (;;) {
-      let processed = 0
-      for (const task of this.#tasks.running) processed += task.process(RECORDS_PER_SLICE)
-      if (processed === 0) return any
-      any = true
-      if (clock.nowMs() >= untilMs) return true
-      if (this.#producer.bufferedBytes > config.sendBufferBytesMax) return true
-    }
-  }
-
   #waitMs(): number {
-    const { clock } = this.#options
-    const nowMs = clock.nowMs()
+    const nowMs = this.#options.clock.nowMs()
     let untilMs = nowMs + IDLE_WAIT_MS
+    const [mayCommit, mayProcess] = [this.#mayCommit(), this.#mayProcess()]
     for (const task of this.#tasks.running) {
-      if (task.needsCommit) untilMs = Math.min(untilMs, this.#committer.dueMs)
-      untilMs = Math.min(untilMs, task.nextPunctuationMs() ?? untilMs)
+      if (mayCommit && task.needsCommit) untilMs = Math.min(untilMs, this.#committer.dueMs)
+      if (mayProcess) untilMs = Math.min(untilMs, task.nextPunctuationMs() ?? untilMs)
     }
     return Math.max(1, untilMs - nowMs)
   }
 
   async #commit(): Promise<void> {
-    await this.#committer.commit(this.#tasks.running, this.#producer, this.#membership.member)
-    this.#purge.afterCommit(this.#tasks.running)
+    const { running } = this.#tasks
+    if (await this.#committer.commit(running, this.#outgoing.producer)) this.#failures = 0
+    this.#purge.afterCommit(running)
   }
 
   async #commitAll(): Promise<void> {
     await this.#commit()
-    this.#committer.checkpoint(this.#tasks.running, this.#producer)
+    this.#committer.checkpoint(this.#tasks.running, this.#outgoing.producer)
   }
 
   /** Another thread may own our tasks, or a commit's outcome is unknown: forget what is not committed. */
   async #abandon(): Promise<void> {
     this.#counters.migrations += 1
     await this.#tasks.close(this.#tasks.ids)
-    await this.#producer.close()
-    this.#producer = this.#newProducer()
-    await this.#producer.init()
+    await this.#outgoing.startAnew()
   }
 
   async #recover(error: unknown): Promise<void> {
     const { logger, clock, storage } = this.#options
-    const reaction = reactionTo(error)
-    switch (reaction) {
-      case 'record':
-      case 'stop':
-        throw error
-      case 'migrated':
-      case 'wipe-and-restore': {
-        logger.warn({ err: error, reaction }, 'work since the last commit is abandoned')
-        const ids = this.#tasks.ids
-        await this.#tryAgain(() => this.#abandon())
-        if (reaction === 'wipe-and-restore') for (const id of ids) storage.wipe(id)
-        if (this.#membership.member === undefined || this.#rebalancer.isJoining) return
-        await clock.sleep(RECOVERY_PAUSE_MS)
-        this.#rebalancer.openAssigned()
-      }
+    const reaction = this.#reactionTo(error)
+    if (reaction === 'record' || reaction === 'stop') throw error
+    logger.warn({ err: error, reaction }, 'work since the last commit is abandoned')
+    const task = taskOfFailure(error)
+    const untrusted = task === undefined ? this.#tasks.ids : [task]
+    const pauseMs = RECOVERY_PAUSE_MIN_MS * 2 ** Math.min(this.#failures, 10)
+    this.#failures += 1
+    await this.#abandon()
+    if (reaction === 'wipe-and-restore') for (const id of untrusted) storage.wipe(id)
+    if (reaction === 'without-cache') for (const id of untrusted) this.#uncached.add(id)
+    await clock.sleep(Math.min(RECOVERY_PAUSE_MAX_MS, pauseMs), this.#stopping.signal)
+    // While joining, or out of the group, what we were given is no longer ours to open.
+    if (this.#membership.member !== undefined && !this.#rebalancer.isJoining) {
+      this.#rebalancer.openAssigned()
     }
   }
 
-  /** Brokers may be away for long: whatever may pass is waited out, until `stop`. */
-  async #tryAgain(attempt: () => Promise<void>): Promise<void> {
-    const { logger, clock } = this.#options
-    for (let pauseMs = RECOVERY_PAUSE_MS; ; pauseMs = Math.min(5_000, pauseMs * 2)) {
-      try {
-        await attempt()
-        return
-      } catch (error) {
-        if (reactionTo(error) !== 'migrated' || this.#stopping) throw error
-        logger.warn({ err: error, pauseMs }, 'Kafka cannot be reached: trying again')
-        await clock.sleep(pauseMs)
-      }
-    }
+  /**
+   * A record that fails only after the cache has swallowed it cannot be set aside any more: what is
+   * not committed is done again without a cache, and then it fails in its own turn.
+   */
+  #reactionTo(error: unknown): Reaction | 'without-cache' {
+    const reaction = reactionTo(error)
+    const isHidden = reaction === 'record' && isFromCache(error)
+    return isHidden && this.#options.topology.onFailure !== 'stop' ? 'without-cache' : reaction
   }
 
   async #shutDown(): Promise<void> {
-    const { clock, logger } = this.#options
+    try {
+      await this.#finishRebalance()
+      if (this.#mayCommit()) await this.#commitAll()
+    } catch (error) {
+      const reaction = this.#reactionTo(error)
+      if (reaction === 'record' || reaction === 'stop') throw error
+      this.#leftUndone(error)
+    }
+  }
+
+  #leftUndone(error: unknown): void {
+    this.#options.logger.warn({ err: error }, 'the last commit failed: its work will be done again')
+  }
+
+  /** A join that is under way has to end before there can be a commit. */
+  async #finishRebalance(): Promise<void> {
+    const { clock } = this.#options
     const untilMs = clock.nowMs() + REBALANCE_AT_SHUTDOWN_MS
-    while (this.#rebalancer.isJoining && clock.nowMs() < untilMs) {
-      await this.#rebalancer.step()
+    while (this.#rebalancer.isJoining && clock.nowMs() < untilMs && !this.#ended.signal.aborted) {
+      if (!this.#tasks.running.some((task) => task.needsCommit)) return
       await this.#wakeup.wait(IDLE_WAIT_MS)
+      await this.#rebalancer.step()
     }
-    if (this.#mayCommit()) {
-      try {
-        await this.#commitAll()
-      } catch (error) {
-        if (reactionTo(error) !== 'migrated') throw error
-        logger.warn({ err: error }, 'the last commit failed: its work will be done again')
-      }
-    }
-    await this.#tasks.close(this.#tasks.ids)
-    await this.#membership.leave()
   }
 
   async #release(): Promise<void> {
-    await this.#tasks.close(this.#tasks.ids)
-    await this.#membership.close()
-    await this.#restorer.close()
-    await this.#fetcher.close()
-    await this.#producer.close()
+    try {
+      await this.#tasks.close(this.#tasks.ids)
+    } finally {
+      if (this.#ended.signal.aborted) await this.#membership.close()
+      else await this.#membership.leave()
+      await this.#restorer.close()
+      await this.#fetcher.close()
+      await this.#outgoing.close()
+      this.#ended.abort()
+    }
   }
 
   #showState(): void {
+    if (this.#isStopping) return
     const settled = !this.#rebalancer.isJoining && this.#membership.state === 'stable'
-    const running = settled && this.#tasks.allRunning
-    if (running !== (this.#state === 'running')) this.#moveTo(running ? 'running' : 'rebalancing')
+    this.#moveTo(settled && this.#tasks.allRunning ? 'running' : 'rebalancing')
   }
 
   #moveTo(state: ThreadState): void {
@@ -375,21 +377,5 @@ export class StreamThread {
     assert(moves.includes(state), `a thread does not move from ${this.#state} to ${state}`)
     this.#state = state
     this.#options.onStateChange(state)
-  }
-}
-
-/** The reset policy of a topic by its name in Kafka; repartition topics are read from their start. */
-function resetOf({ topology, config }: StreamThreadOptions): (topic: string) => OffsetReset {
-  const sources = topology.subTopologies.flatMap((each) => each.sources)
-  return (topic) => {
-    for (const { topics, reset } of sources) {
-      if (topics instanceof RegExp) {
-        if (topics.test(topic)) return reset
-      } else {
-        const found = topics.find((each) => topicName(each, config.applicationId) === topic)
-        if (found !== undefined) return found.internal ? 'earliest' : reset
-      }
-    }
-    return 'earliest'
   }
 }

@@ -1,15 +1,21 @@
-import type { Logger } from '../../core/logger.ts'
+import type { Clock } from '../../core/clock.ts'
 import { isStreamsError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
-import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import { memoryBackend } from '../../state/memory/memory-backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
-import type { Restorer } from '../restore/restorer.ts'
 import type { AssignedTask } from '../assignment/subscription.ts'
+import { reactionTo } from '../reaction.ts'
+import type { Restorer } from '../restore/restorer.ts'
+import { onBehalfOf } from '../task/failed-task.ts'
 import type { StartPosition, Task } from '../task/task.ts'
+import type { InputSupply } from './input-supply.ts'
 import type { LocalStorage } from './local-storage.ts'
+
+/** Between attempts to look up what opening a task needs. */
+const LOOK_AGAIN_AFTER_MS = 500
 
 type Backends = Map<StoreSpec['backend'], StateBackend>
 
@@ -22,9 +28,10 @@ interface Slot {
 }
 
 export interface TaskRegistryOptions {
-  readonly fetcher: Fetcher
+  readonly supply: InputSupply
   readonly restorer: Restorer
   readonly storage: LocalStorage
+  readonly clock: Clock
   readonly logger: Logger
   readonly createTask: (
     plan: AssignedTask,
@@ -66,6 +73,11 @@ export class TaskRegistry {
     return this.#slots.get(id)?.state ?? 'closed'
   }
 
+  /** As it was when the task was opened. */
+  planOf(id: TaskId): AssignedTask | undefined {
+    return this.#slots.get(id)?.plan
+  }
+
   open(plan: AssignedTask): void {
     const slot: Slot = {
       plan,
@@ -87,36 +99,64 @@ export class TaskRegistry {
    * belongs to them (KIP-447).
    */
   async #open(slot: Slot): Promise<void> {
-    const { startPositions, createTask, restorer } = this.#options
-    slot.positions = await startPositions(slot.plan.sources)
-    if (isClosed(slot)) return
-    slot.task = createTask(slot.plan, (kind) => this.#backend(slot, kind))
-    await restorer.add(slot.task)
-    if (isClosed(slot)) restorer.remove(slot.task)
-    else slot.state = 'restoring'
+    const { startPositions, restorer } = this.#options
+    const positions = await this.#whileOpening(slot, () => startPositions(slot.plan.sources))
+    if (positions === undefined) return
+    slot.positions = positions
+    const task = await this.#create(slot)
+    if (task === undefined) return
+    const extents = await this.#whileOpening(slot, () => restorer.extentsOf(task))
+    if (extents === undefined) return
+    onBehalfOf(slot.plan.id, () => restorer.begin(task, extents))
+    slot.state = 'restoring'
+  }
+
+  /** What Kafka cannot say now is asked again, for the other tasks' sake; undefined once closed. */
+  async #whileOpening<T>(slot: Slot, lookUp: () => Promise<T>): Promise<T | undefined> {
+    const { clock, logger } = this.#options
+    while (!isClosed(slot)) {
+      try {
+        const found = await lookUp()
+        return isClosed(slot) ? undefined : found
+      } catch (error) {
+        if (isClosed(slot)) return undefined
+        if (reactionTo(error) !== 'migrated') throw error
+        logger.warn({ task: slot.plan.id, err: error }, 'task cannot be opened: trying again')
+      }
+      await clock.sleep(LOOK_AGAIN_AFTER_MS)
+    }
+    return undefined
+  }
+
+  async #create(slot: Slot): Promise<Task | undefined> {
+    const { createTask, storage, logger } = this.#options
+    const { plan } = slot
+    const create = (): Task => {
+      const backend = (kind: StoreSpec['backend']): StateBackend => this.#backend(slot, kind)
+      slot.task = onBehalfOf(plan.id, () => createTask(plan, backend))
+      return slot.task
+    }
+    try {
+      return create()
+    } catch (error) {
+      if (!isStreamsError(error) || error.code !== 'STATE_CORRUPTED') throw error
+      logger.warn(
+        { task: plan.id, err: error },
+        'local state cannot be read: rebuilding from changelogs',
+      )
+      await this.#letGo(slot)
+      if (isClosed(slot)) return undefined
+      storage.wipe(plan.id)
+      return create()
+    }
   }
 
   #backend(slot: Slot, kind: StoreSpec['backend']): StateBackend {
     const open = slot.backends.get(kind)
     if (open !== undefined) return open
-    const backend = kind === 'lmdb' ? this.#openPersistent(slot.plan.id) : memoryBackend()
+    const backend = kind === 'lmdb' ? this.#options.storage.open(slot.plan.id) : memoryBackend()
     slot.backends.set(kind, backend)
     return backend
-  }
-
-  #openPersistent(id: TaskId): StateBackend {
-    const { storage, logger } = this.#options
-    try {
-      return storage.open(id)
-    } catch (error) {
-      if (!isStreamsError(error) || error.code !== 'STATE_CORRUPTED') throw error
-      logger.warn(
-        { task: id, err: error },
-        'local state cannot be read: rebuilding from changelogs',
-      )
-      storage.wipe(id)
-      return storage.open(id)
-    }
   }
 
   /** Replays changelogs and starts what is restored; true when there is more to do at once. */
@@ -126,20 +166,26 @@ export class TaskRegistry {
       this.#failure = undefined
       throw failure
     }
-    const { restorer, fetcher, logger } = this.#options
+    const { restorer, supply } = this.#options
+    for (const reset of supply.takeResets()) {
+      for (const task of this.#running) task.resumeAt(reset)
+    }
     const more = restorer.advance()
     for (const slot of this.#slots.values()) {
-      if (slot.state !== 'restoring' || slot.task === undefined) continue
-      if (restorer.isRestoring(slot.task)) continue
-      slot.task.start(slot.positions)
-      for (const { topic, partition, offset } of slot.positions) {
-        fetcher.assign(topic, partition, offset)
-      }
-      slot.state = 'running'
-      this.#running = [...this.#running, slot.task]
-      logger.info({ task: slot.plan.id }, 'task running')
+      const { state, task } = slot
+      if (state !== 'restoring' || task === undefined || restorer.isRestoring(task)) continue
+      onBehalfOf(task.id, () => this.#start(slot, task))
     }
     return more
+  }
+
+  #start(slot: Slot, task: Task): void {
+    const { supply, logger } = this.#options
+    task.start(slot.positions)
+    for (const position of slot.positions) supply.assign(position, position.offset)
+    slot.state = 'running'
+    this.#running = [...this.#running, task]
+    logger.info({ task: task.id }, 'task running')
   }
 
   /** Drops what is in memory and lets go of the local storage. */
@@ -149,17 +195,29 @@ export class TaskRegistry {
       if (slot === undefined) continue
       this.#slots.delete(id)
       slot.state = 'closed'
-      for (const { topic, partition } of slot.plan.sources) {
-        this.#options.fetcher.unassign(topic, partition)
-      }
-      if (slot.task !== undefined) {
-        this.#running = this.#running.filter((task) => task !== slot.task)
-        this.#options.restorer.remove(slot.task)
-        slot.task.close()
-      }
-      for (const backend of slot.backends.values()) await backend.close()
+      for (const source of slot.plan.sources) this.#options.supply.unassign(source)
+      this.#closeTask(slot)
+      await this.#letGo(slot)
       this.#options.logger.info({ task: id }, 'task closed')
     }
+  }
+
+  #closeTask({ task, plan }: Slot): void {
+    if (task === undefined) return
+    this.#running = this.#running.filter((each) => each !== task)
+    this.#options.restorer.remove(task)
+    try {
+      task.close()
+    } catch (error) {
+      // Nothing of the task is left to be harmed, and the others have to be closed too.
+      this.#options.logger.error({ task: plan.id, err: error }, 'a step failed to close')
+    }
+  }
+
+  async #letGo({ backends }: Slot): Promise<void> {
+    const closing = [...backends.values()]
+    backends.clear()
+    for (const backend of closing) await backend.close()
   }
 }
 

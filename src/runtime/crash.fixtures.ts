@@ -1,0 +1,135 @@
+/** Runs of a scenario in which one request goes wrong, in one of the ways a request can. */
+import { expect } from 'vitest'
+import type { SimulatedClusterOptions } from '../kafka/memory/simulated-cluster.ts'
+import type { Api, SimulatedRequest } from '../kafka/memory/requests.ts'
+import type { Scenario } from './scenarios.fixtures.ts'
+import {
+  Disk,
+  Simulation,
+  storedAndLogged,
+  type Life,
+  type LifeOptions,
+} from './simulation.fixtures.ts'
+
+export const faultNames = [
+  'dies before',
+  'dies after',
+  'reply lost',
+  'request lost',
+  'refused',
+  'delivered late',
+] as const
+export type FaultName = (typeof faultNames)[number]
+
+export interface Plan {
+  readonly scenario: Scenario
+  readonly cluster?: Partial<SimulatedClusterOptions>
+  readonly life?: Partial<LifeOptions>
+  /** Who takes over: the same process with its disk, or another one with an empty disk. */
+  readonly successor: 'same process' | 'other process'
+  /** By its place among the requests of the first thread, from 0. */
+  readonly fault?: { readonly index: number; readonly name: FaultName }
+}
+
+/** What a broker may answer to each request without having done anything. */
+const refusals: Partial<Record<Api, string>> = {
+  metadata: 'LEADER_NOT_AVAILABLE',
+  fetch: 'NOT_LEADER_OR_FOLLOWER',
+  produce: 'NOT_LEADER_OR_FOLLOWER',
+  listOffsets: 'NOT_LEADER_OR_FOLLOWER',
+  createTopics: 'NOT_CONTROLLER',
+  describeConfigs: 'LEADER_NOT_AVAILABLE',
+  deleteRecords: 'NOT_LEADER_OR_FOLLOWER',
+}
+const COORDINATOR_REFUSAL = 'COORDINATOR_LOAD_IN_PROGRESS'
+const LATE_MS = 700
+
+/** Resolves to the requests of the first thread, when all input is committed and all has stopped. */
+export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> {
+  const { scenario, fault, successor } = plan
+  using simulation = new Simulation(plan.cluster)
+  const { clock, cluster } = simulation
+  for (const name of scenario.topics) cluster.createTopic(name, 2)
+  const disk = new Disk()
+  const otherDisk = new Disk()
+  const start = (clientId: string, on: Disk): Life =>
+    simulation.start({
+      topology: scenario.topology,
+      disk: on,
+      processId: on === disk ? 'process-1' : 'process-2',
+      clientId,
+      ...plan.life,
+    })
+  const requests: SimulatedRequest[] = []
+  let living: Life | undefined
+  const takeOver = (): void => {
+    living?.crash()
+    living = successor === 'same process' ? start('second', disk) : start('second', otherDisk)
+  }
+  const isAimed = (request: SimulatedRequest): boolean => requests[fault?.index ?? -1] === request
+  cluster.faults.onRequest(({ clientId }) => clientId === 'first', {
+    before: (request) => {
+      requests.push(request)
+      if (!isAimed(request)) return undefined
+      if (fault?.name !== 'dies before') return undefined
+      takeOver()
+      return 'die'
+    },
+    after: (request) => {
+      if (!isAimed(request) || fault?.name !== 'dies after') return undefined
+      takeOver()
+      return 'die'
+    },
+  })
+  if (fault !== undefined) orderFault(simulation, fault.name, isAimed)
+  await clock.run(async () => {
+    living = start('first', disk)
+    for (const [index, wave] of scenario.waves.entries()) {
+      simulation.write(wave)
+      await simulation.until(
+        () => simulation.hasCommitted(scenario.topology.name, scenario.inputs),
+        `wave ${index} is committed`,
+      )
+    }
+    const failures: unknown[] = []
+    for (const life of simulation.lives) failures.push(await life.stop())
+    expect(failures).toEqual(failures.map(() => undefined))
+    // Markers that are still on their way.
+    await clock.sleep(2_000)
+  })
+  scenario.expectExact(simulation)
+  for (const each of [disk, otherDisk]) {
+    const { stored, logged } = storedAndLogged(simulation, each, scenario.topology)
+    expect(stored).toEqual(logged)
+  }
+  return requests
+}
+
+function orderFault(
+  { cluster: { faults } }: Simulation,
+  name: FaultName,
+  isAimed: (request: SimulatedRequest) => boolean,
+): void {
+  switch (name) {
+    case 'dies before':
+    case 'dies after':
+      return
+    case 'reply lost':
+      faults.loseReply(isAimed)
+      return
+    case 'request lost':
+      faults.loseRequest(isAimed)
+      return
+    case 'refused':
+      for (const [api, code] of Object.entries(refusals)) {
+        faults.refuse((request) => request.api === api && isAimed(request), code)
+      }
+      faults.refuse(
+        (request) => refusals[request.api] === undefined && isAimed(request),
+        COORDINATOR_REFUSAL,
+      )
+      return
+    case 'delivered late':
+      faults.deliverLate(isAimed, LATE_MS)
+  }
+}

@@ -1,0 +1,127 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import { RecordProducer } from '../../kafka/client/producer.ts'
+import type { KafkaPort } from '../../kafka/port.ts'
+import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
+import type { Topology } from '../../topology/topology.ts'
+import { reactionTo } from '../reaction.ts'
+import type { RecordCollector } from '../task/record-collector.ts'
+import type { ThreadConfig } from './thread-config.ts'
+
+const RETRY_INITIAL_MS = 100
+const RETRY_MAX_MS = 5_000
+
+export interface OutgoingOptions {
+  readonly port: KafkaPort
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly config: ThreadConfig
+  readonly topology: Topology
+  /** Aborts when the thread is to stop: then nobody waits for Kafka to be there. */
+  readonly stopping: AbortSignal
+  /** Records were acknowledged, or the producer has failed: the loop may look. */
+  readonly onProgress: () => void
+}
+
+/** All that a thread sends: by one producer, which is thrown away after any failure. */
+export class Outgoing {
+  readonly #options: OutgoingOptions
+  /** For tasks; stays the same when the producer is another one. */
+  readonly collector: RecordCollector
+  #producer: RecordProducer
+  #backedUp = false
+
+  constructor(options: OutgoingOptions) {
+    this.#options = options
+    this.#producer = this.#newProducer()
+    this.collector = {
+      partitionCount: (topic) => this.#producer.partitionCount(topic),
+      send: (topic, partition, timestampMs, key, value, headers) =>
+        this.#producer.send(topic, partition, timestampMs, key, value, headers),
+    }
+  }
+
+  get producer(): RecordProducer {
+    return this.#producer
+  }
+
+  get #isTransactional(): boolean {
+    return this.#options.config.guarantee === 'exactly-once'
+  }
+
+  #newProducer(): RecordProducer {
+    const { config, topology } = this.#options
+    const { applicationId, processId, threadIndex, transactionTimeoutMs } = config
+    const common = { ...config, ...this.#options }
+    if (this.#isTransactional) {
+      const transactionalId = `${applicationId}-${processId}-${threadIndex}`
+      // A transaction that is older than its time-out is aborted whatever we do.
+      const deliveryTimeoutMs = transactionTimeoutMs
+      return new RecordProducer({ ...common, transactionalId, deliveryTimeoutMs })
+    }
+    // Outputs before changes of state: see docs/decisions/0004-at-least-once-sends-outputs-before-changes.md.
+    const changelogs = new Set(
+      [...topology.stores.keys()].map((store) => changelogTopic(applicationId, store)),
+    )
+    const holdsBack = (topic: string): boolean => changelogs.has(topic)
+    return new RecordProducer({ ...common, transactionalId: null, holdsBack })
+  }
+
+  /** No room for more until half of what is on its way is acknowledged. */
+  readonly isFull = (): boolean => {
+    const { sendBufferBytesMax } = this.#options.config
+    const bytes = this.#producer.bufferedBytes
+    this.#backedUp = bytes > (this.#backedUp ? sendBufferBytesMax / 2 : sendBufferBytesMax)
+    return this.#backedUp
+  }
+
+  /** What is held back is not on its way: only a flush makes room. */
+  async makeRoom(): Promise<void> {
+    if (!this.#isTransactional && this.isFull()) {
+      await this.#producer.drainTo(this.#options.config.sendBufferBytesMax / 2)
+    }
+  }
+
+  /** Drops what is not acknowledged and goes on with a new producer, which fences the one before. */
+  async startAnew(): Promise<void> {
+    await this.#producer.close()
+    this.#producer = this.#newProducer()
+    await this.start()
+  }
+
+  /**
+   * Brokers may be away for long: whatever may pass is waited out. Resolves also when the thread is
+   * to stop, and rejects with what a person has to act on.
+   */
+  async start(): Promise<void> {
+    const { clock, logger, stopping } = this.#options
+    for (let pauseMs = RETRY_INITIAL_MS; ; pauseMs = Math.min(RETRY_MAX_MS, pauseMs * 2)) {
+      if (stopping.aborted) return
+      try {
+        await unlessAborted(stopping, this.#producer.init())
+        return
+      } catch (error) {
+        if (reactionTo(error) !== 'migrated') throw error
+        logger.warn({ err: error, pauseMs }, 'Kafka cannot be reached: trying again')
+      }
+      await clock.sleep(pauseMs, stopping)
+    }
+  }
+
+  /** Whoever waits for an acknowledgement gets a failure. */
+  close(): Promise<void> {
+    return this.#producer.close()
+  }
+}
+
+/** Resolves as soon as the signal aborts, or with the work. */
+async function unlessAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const onAbort = (): void => resolve()
+  signal.addEventListener('abort', onAbort)
+  try {
+    await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

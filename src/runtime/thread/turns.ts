@@ -1,0 +1,46 @@
+import type { Clock } from '../../core/clock.ts'
+import { onBehalfOf } from '../task/failed-task.ts'
+import type { Task } from '../task/task.ts'
+
+/** Records a task processes before the clock is looked at. */
+const RECORDS_PER_SLICE = 32
+
+/**
+ * Gives the running tasks of a thread their turns, a slice of records each. It begins where it ended
+ * the last time, so that a task gets its turn also when time or room is always up before.
+ */
+export class Turns {
+  readonly #clock: Clock
+  readonly #isFull: () => boolean
+  #next = 0
+
+  /** `isFull`: no room for what the next record may send. */
+  constructor(clock: Clock, isFull: () => boolean) {
+    this.#clock = clock
+    this.#isFull = isFull
+  }
+
+  /** Until the time is up, nothing has arrived, or it is full; true when anything was done. */
+  take(tasks: readonly Task[], ms: number): boolean {
+    let busy = this.#process(tasks, this.#clock.nowMs() + ms)
+    const nowMs = this.#clock.nowMs()
+    for (const task of tasks) {
+      if (this.#isFull()) break
+      if (onBehalfOf(task.id, () => task.punctuate(nowMs))) busy = true
+    }
+    return busy
+  }
+
+  #process(tasks: readonly Task[], untilMs: number): boolean {
+    let busy = false
+    for (let idle = 0; idle < tasks.length && !this.#isFull();) {
+      const task = tasks[this.#next % tasks.length] as Task
+      this.#next = (this.#next + 1) % tasks.length
+      const processed = onBehalfOf(task.id, () => task.process(RECORDS_PER_SLICE, this.#isFull))
+      idle = processed === 0 ? idle + 1 : 0
+      if (processed > 0) busy = true
+      if (this.#clock.nowMs() >= untilMs) break
+    }
+    return busy
+  }
+}
