@@ -15,7 +15,8 @@ export class Wakeup {
 
   readonly notify = (): void => {
     this.#notified = true
-    this.#wake?.abort()
+    // Without a reason it would make an error, with a stack, each time.
+    this.#wake?.abort('notified')
   }
 
   async wait(ms: number): Promise<void> {
