@@ -1,6 +1,7 @@
 import { isStreamsError, StreamsError } from '../core/errors.ts'
 import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
+import type { Serde } from '../serde/serde.ts'
 import type { Topology } from '../topology/topology.ts'
 import { ApplicationLife, type ApplicationState, type StateListener } from './application-state.ts'
 import type { StreamWorker } from './stream-worker.ts'
@@ -61,9 +62,11 @@ export class Application implements AsyncDisposable {
         hint: `Ask for one of: ${[...this.#topology.stores.keys()].join(', ')}.`,
       })
     }
+    // Of a window or session store a windowed key, which only its caller knows.
+    const keySerde = spec.key as Serde<unknown>
     return {
       get: async (key) => {
-        const bytes = spec.key.serialize(key)
+        const bytes = keySerde.serialize(key)
         const answers = await Promise.all(this.#workers.map((worker) => worker.get(name, bytes)))
         const owner = answers.find((answer) => answer !== undefined)
         if (owner === undefined) throw unavailable(name)

@@ -14,6 +14,8 @@ import {
   type SerdeOverrides,
 } from './flow.ts'
 import type { Table } from './table.ts'
+import { SessionStream, WindowedStream } from './windowed-stream.ts'
+import type { SessionsOf, TimeWindows } from './windows.ts'
 
 /** Where the result is kept: the name is what Kafka and queries will know it by. */
 export interface StoreChoice<K, V> {
@@ -50,6 +52,17 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
 
   constructor(grouping: Grouping) {
     this.#grouping = grouping
+  }
+
+  /** For aggregations by window: `tumbling`, `hopping`, `sliding`, `session` or `unlimited`. */
+  windowedBy(windows: TimeWindows<K, V>): WindowedStream<NonNullable<K>, V, S>
+  windowedBy(windows: SessionsOf<K, V>): SessionStream<NonNullable<K>, V, S>
+  windowedBy(
+    windowing: TimeWindows<K, V> | SessionsOf<K, V>,
+  ): WindowedStream<NonNullable<K>, V, S> | SessionStream<NonNullable<K>, V, S> {
+    return windowing.windows.kind === 'session'
+      ? new SessionStream(this.#grouping, windowing as SessionsOf)
+      : new WindowedStream(this.#grouping, windowing as TimeWindows)
   }
 
   /** How many records each key has had. */

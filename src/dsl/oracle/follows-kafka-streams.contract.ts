@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Serde } from '../../serde/serde.ts'
 import { json } from '../../serde/json.ts'
 import { string } from '../../serde/string.ts'
+import type { Windowed } from '../../serde/windowed-key.ts'
 import { TopologyTestDriver } from '../../testing/topology-test-driver.ts'
 import type { Topic } from '../../topology/topic.ts'
 import type { TopologyBuilder } from '../builder.ts'
@@ -10,9 +11,15 @@ import { topic } from '../topic.ts'
 import { topology } from '../topology.ts'
 
 interface Row {
-  readonly key: string | null
+  readonly key: string | WindowedKey | null
   readonly value: unknown
   readonly timestampMs?: number
+}
+
+interface WindowedKey {
+  readonly key: string
+  readonly windowStartMs: number
+  readonly windowEndMs: number
 }
 
 /** One run of a topology of real Kafka Streams 4.3.1 under its `TopologyTestDriver`. */
@@ -41,6 +48,33 @@ const fixtures = new URL('./fixtures/', import.meta.url)
 /** Topics of the fixtures: text keys, which may be missing, and JSON values. */
 export const textTopic = <V>(name: string): Topic<string | null, V> =>
   topic(name, { key: string as unknown as Serde<string | null>, value: json<V>() })
+
+/** Topics of the fixtures with windowed keys. */
+export const windowedTopic = <V>(name: string): Topic<Windowed<string>, V> =>
+  topic(name, {
+    key: {
+      name: 'windowed',
+      serialize: (key) => string.serialize(windowedText + JSON.stringify(written(key))),
+      deserialize: (): Windowed<string> => {
+        throw new TypeError('windowed keys are written only')
+      },
+    },
+    value: json<V>(),
+  })
+
+/** No key of a fixture begins like this. */
+const windowedText = 'windowed '
+
+const written = ({ key, window }: Windowed<string>): WindowedKey => ({
+  key,
+  windowStartMs: window.startMs,
+  windowEndMs: window.endMs,
+})
+
+const readKey = (key: string | null): string | WindowedKey | null =>
+  key !== null && key.startsWith(windowedText)
+    ? (JSON.parse(key.slice(windowedText.length)) as WindowedKey)
+    : key
 
 /** `null` for null, a text as it is, a number in decimal. */
 export const str = (value: string | number | null): string => String(value)
@@ -77,18 +111,27 @@ async function runOf({ family, params, input, ...fixture }: Fixture, build: Fami
     driver
       .output(textTopic<unknown>(name))
       .records()
-      .map(({ key, value, timestampMs }) => ({ key, value, timestampMs })),
+      .map(({ key, value, timestampMs }) => ({ key: readKey(key), value, timestampMs })),
   ])
   const stores = Object.entries(fixture.stores).map(([name, rows]) => {
-    const store = driver.store<string, unknown>(name)
-    // Stores of processors have no timestamps in Kafka Streams.
+    const store = driver.store<string | Windowed<string>, unknown>(name)
+    // Stores of processors and of sessions have no timestamps in Kafka Streams.
     const timed = rows.some((row) => row.timestampMs !== undefined)
-    const found = [...store.all()].map(([key, value]) =>
-      timed
-        ? { key, value, timestampMs: store.getWithTimestamp(key)?.timestampMs }
-        : { key, value },
-    )
+    const found = [...store.all()].map(([key, value]) => ({
+      key: typeof key === 'string' ? key : written(key),
+      value,
+      ...(timed ? { timestampMs: store.getWithTimestamp(key)?.timestampMs } : {}),
+    }))
+    found.sort((left, right) => byWindow(left.key, right.key))
     return [name, found]
   })
   return { output: Object.fromEntries(output), stores: Object.fromEntries(stores) }
 }
+
+/** As the fixtures have windowed rows: by start, end and key. Other rows stay as they are. */
+const byWindow = (left: string | WindowedKey, right: string | WindowedKey): number =>
+  typeof left === 'string' || typeof right === 'string'
+    ? 0
+    : left.windowStartMs - right.windowStartMs ||
+      left.windowEndMs - right.windowEndMs ||
+      (left.key < right.key ? -1 : 1)

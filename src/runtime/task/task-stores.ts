@@ -3,7 +3,11 @@ import { noHeaders, type Offset } from '../../core/record.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import type { ByteEntry, StateBackend, StoreBatch } from '../../state/backend.ts'
 import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
-import { openKeyValueStore } from '../../state/key-value/key-value-store.ts'
+import {
+  openKeyValueStore,
+  type KeyValueStoreContext,
+} from '../../state/key-value/key-value-store.ts'
+import { openSessionStore, openWindowStore } from '../../state/window/open-window-store.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type { ChangelogWriter, KeyValueStore, StoreHandle } from '../../state/store.ts'
 import type { RecordCollector } from './record-collector.ts'
@@ -57,7 +61,7 @@ export class TaskStores {
             append: (key, value, timestampMs) =>
               collector.send(topic, partition, timestampMs, key, value, noHeaders),
           }
-    const handle = openKeyValueStore(spec, {
+    const handle = openStore(spec, {
       bytes: backend.store(spec.name),
       changelog,
       meta,
@@ -159,5 +163,16 @@ export class TaskStores {
       message: `there is no store "${name}" in this task`,
       hint: 'Name the store where the step is added, and add it to the topology.',
     })
+  }
+}
+
+function openStore(spec: StoreSpec, context: KeyValueStoreContext): StoreHandle {
+  switch (spec.kind) {
+    case 'key-value':
+      return openKeyValueStore(spec, context)
+    case 'window':
+      return openWindowStore(spec, context)
+    case 'session':
+      return openSessionStore(spec, context)
   }
 }

@@ -12,6 +12,7 @@ export const changelogTopic = (applicationId: string, store: string): string =>
 export function changelogConfigs(store: StoreSpec): Readonly<Record<string, string>> {
   const configs = {
     'cleanup.policy': 'compact',
+    ...retention(store),
     // Restored records keep the time of the update, whatever the broker's default is.
     'message.timestamp.type': 'CreateTime',
     ...store.changelogConfigs,
@@ -24,3 +25,15 @@ export function changelogConfigs(store: StoreSpec): Readonly<Record<string, stri
   }
   return configs
 }
+
+/** Kafka Streams' `windowstore.changelog.additional.retention.ms`: clocks differ, producers lag. */
+const RETENTION_MARGIN_MS = 86_400_000
+
+/** What has expired in a window or session store goes from its changelog too. */
+const retention = (store: StoreSpec): Readonly<Record<string, string>> =>
+  store.kind === 'key-value' || store.retentionMs === Number.MAX_SAFE_INTEGER
+    ? {}
+    : {
+        'cleanup.policy': 'compact,delete',
+        'retention.ms': String(store.retentionMs + RETENTION_MARGIN_MS),
+      }

@@ -5,7 +5,8 @@ import type { ChangelogWriter } from '../store.ts'
 import type { Progress } from '../window-store.ts'
 
 /** After the last group; in the changelog no row has so short a key. */
-const PROGRESS_KEY = Buffer.alloc(8, 0xff)
+export const PROGRESS_KEY = Buffer.alloc(8, 0xff)
+const SEQUENCE_MAX = 2 ** 32 - 1
 const progressKey = byteString(PROGRESS_KEY)
 
 export const isProgress = (key: Uint8Array): boolean => PROGRESS_KEY.equals(key)
@@ -22,6 +23,7 @@ export class SavedProgress implements Progress {
   #streamTimeMs = -1
   #closedMs = -1
   #observedMs = -1
+  #sequence = 0
   #changed = false
 
   constructor(buffer: WriteBuffer, changelog: ChangelogWriter | undefined) {
@@ -63,11 +65,19 @@ export class SavedProgress implements Progress {
     this.#observedMs = timeMs
   }
 
+  /** For a row that must not replace another one: not 0, and not given before. */
+  nextSequence(): number {
+    this.#read()
+    this.#changed = true
+    this.#sequence = (this.#sequence % SEQUENCE_MAX) + 1
+    return this.#sequence
+  }
+
   save(meta: RecordMeta): void {
     if (!this.#changed) return
     this.#changed = false
     const value = Buffer.from(
-      JSON.stringify([this.#streamTimeMs, this.#closedMs, this.#observedMs]),
+      JSON.stringify([this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence]),
     )
     this.#changelog?.append(PROGRESS_KEY, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
     this.#buffer.put(progressKey, byteString(value))
@@ -83,10 +93,10 @@ export class SavedProgress implements Progress {
     if (this.#isRead) return
     this.#isRead = true
     const stored = this.#buffer.get(PROGRESS_KEY)
-    const times = stored === undefined ? [-1, -1, -1] : parsed(stored)
-    ;[this.#streamTimeMs, this.#closedMs, this.#observedMs] = times
+    const times = stored === undefined ? ([-1, -1, -1, 0] as const) : parsed(stored)
+    ;[this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence] = times
   }
 }
 
-const parsed = (stored: Uint8Array): [number, number, number] =>
-  JSON.parse(Buffer.from(stored).toString()) as [number, number, number]
+const parsed = (stored: Uint8Array): readonly [number, number, number, number] =>
+  JSON.parse(Buffer.from(stored).toString()) as [number, number, number, number]

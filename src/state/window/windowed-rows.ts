@@ -3,7 +3,7 @@ import type { Windowed } from '../../serde/windowed-key.ts'
 import { RecordCache } from '../key-value/record-cache.ts'
 import { Rows } from '../key-value/rows.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
-import { successor } from '../byte-order.ts'
+import { type ByteString, byteString, bytesOf } from '../byte-string.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import type { ChangelogWriter, KeyValue } from '../store.ts'
 import { RowLayout, type Slot } from './row-layout.ts'
@@ -16,6 +16,8 @@ export type WindowedSpec<K, V> = WindowStoreSpec<K, V> | SessionStoreSpec<K, V>
 const SEGMENT_MIN_MS = 60_000
 /** So that one commit does not carry all that a jump of time has expired. */
 const EXPIRED_PER_FLUSH_MAX = 10_000
+/** A guess at what a row takes in a cache. */
+const CACHED_ROW_BYTES = 200
 /** Of so many groups each is looked into; beyond, the empty ones are stepped over. */
 const GROUPS_PROBED_MAX = 8
 
@@ -27,19 +29,22 @@ export class WindowedRows<K, V> {
   readonly saved: SavedProgress
   readonly #spec: WindowedSpec<K, V>
   readonly #segmentMs: number
+  readonly #cacheMaxBytes: number
   /** Everything before it was deleted; null: nothing was, since this store was opened. */
-  #expiredTo: Buffer | null = null
+  #deletedTo: Buffer | null = null
+  #deletedToMs = 0
+  /** What has expired until then is dealt with. */
+  #checkedToMs = 0
 
   constructor(spec: WindowedSpec<K, V>, context: KeyValueStoreContext) {
     const layout: RowLayout<K> = new RowLayout(spec as unknown as WindowStoreSpec<K, never>)
     this.#spec = spec
     this.#segmentMs = Math.max(Math.floor(spec.retentionMs / 2), SEGMENT_MIN_MS)
+    this.#cacheMaxBytes = context.cacheMaxBytes
     this.layout = layout
     const changelog = context.changelog && forWindows(context.changelog, layout)
     const plain = { ...spec, kind: 'key-value' as const, key: layout.serde }
-    this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () =>
-      this.cache?.useTexts(),
-    )
+    this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () => this.cache?.useTexts())
     this.cache =
       spec.cached && context.cacheMaxBytes > 0
         ? new RecordCache(this.rows, context.meta, context.cacheMaxBytes)
@@ -53,13 +58,19 @@ export class WindowedRows<K, V> {
 
   /** The earliest time whose rows are seen. */
   get visibleFromMs(): number {
+    if (this.cache !== undefined) return this.#deletedToMs
     return Math.max(0, this.saved.observedMs - this.#spec.retentionMs + 1)
   }
 
-  /** The earliest time whose rows are not deleted yet, where that is done without delay. */
+  /** The earliest time whose rows are there, though they may have expired. */
   get keptFromMs(): number {
+    return this.cache === undefined ? this.#liveFromMs : this.#deletedToMs
+  }
+
+  /** Rows of an earlier time may be deleted. */
+  get #liveFromMs(): number {
     const before = this.saved.observedMs - this.#spec.retentionMs
-    return before <= 0 ? 0 : before - (before % this.#segmentMs)
+    return before <= 0 ? 0 : this.layout.groupOf(before - (before % this.#segmentMs))
   }
 
   isVisible(key: Windowed<K>): boolean {
@@ -124,21 +135,35 @@ export class WindowedRows<K, V> {
 
   /** Deletes what has expired, here only: the changelog has a retention of its own. */
   expire(): void {
+    const liveFromMs = this.#liveFromMs
+    if (liveFromMs <= this.#checkedToMs) return
+    if (this.#fitsCache()) {
+      this.#checkedToMs = liveFromMs
+      return
+    }
     const { buffer } = this.rows
-    const end = this.layout.groupStart(this.keptFromMs)
-    if (this.#expiredTo !== null && this.#expiredTo.compare(end) >= 0) return
-    const expired: Uint8Array[] = []
-    for (const [key] of buffer.range(this.#expiredTo, end, 'forward')) {
-      expired.push(Buffer.from(key))
+    const end = this.layout.groupStart(liveFromMs)
+    const expired: ByteString[] = []
+    for (const [key] of buffer.range(this.#deletedTo, end, 'forward')) {
+      expired.push(byteString(key))
       if (expired.length === EXPIRED_PER_FLUSH_MAX) break
     }
-    for (const key of expired) this.rows.forget(key)
+    for (const key of expired) buffer.put(key, null)
     const last = expired.at(EXPIRED_PER_FLUSH_MAX - 1)
-    this.#expiredTo = last === undefined ? end : Buffer.from(successor(last))
+    this.#deletedTo = last === undefined ? end : bytesOf(last)
+    this.#deletedToMs = this.layout.groupAt(this.#deletedTo)
+    if (last === undefined) this.#checkedToMs = liveFromMs
+  }
+
+  /** In Kafka Streams a cache shows what it holds, expired or not, until it needs the room. */
+  #fitsCache(): boolean {
+    if (this.cache === undefined) return false
+    return this.layer.approximateCount() * CACHED_ROW_BYTES <= this.#cacheMaxBytes
   }
 
   flush(meta: RecordMeta): void {
     this.cache?.flush()
+    this.rows.restored()
     this.expire()
     this.saved.save(meta)
   }
@@ -147,7 +172,9 @@ export class WindowedRows<K, V> {
     this.cache?.clear()
     this.rows.clear()
     this.saved.forget()
-    this.#expiredTo = null
+    this.#deletedTo = null
+    this.#deletedToMs = 0
+    this.#checkedToMs = 0
   }
 
   *#groups(fromMs: number, toMs: number, direction: Direction): Generator<number, undefined> {
@@ -182,7 +209,10 @@ export class WindowedRows<K, V> {
     // Stable, and rows of a group come by key.
     return together.sort(
       ([{ window: a }], [{ window: b }]) =>
-        sign * (this.#spec.kind === 'session' ? a.endMs - b.endMs || a.startMs - b.startMs : a.startMs - b.startMs),
+        sign *
+        (this.#spec.kind === 'session'
+          ? a.endMs - b.endMs || a.startMs - b.startMs
+          : a.startMs - b.startMs),
     )
   }
 

@@ -1,0 +1,151 @@
+import type { Meta } from '../core/record.ts'
+import { aggregateFixed } from '../operators/window/aggregate-fixed.ts'
+import { aggregateSessions } from '../operators/window/aggregate-sessions.ts'
+import { aggregateSliding } from '../operators/window/aggregate-sliding.ts'
+import type { WindowAggregation } from '../operators/window/windowing.ts'
+import { json } from '../serde/json.ts'
+import type { Windowed } from '../serde/windowed-key.ts'
+import type { AnySerde } from './flow.ts'
+import type { Grouping } from './grouped-stream.ts'
+import type { Table } from './table.ts'
+import { windowedTable, type WindowedStoreChoice } from './windowed-table.ts'
+import type { SessionsOf, TimeWindows } from './windows.ts'
+
+type Folded<K, A, S> = Table<Windowed<K>, NonNullable<A>, Windowed<S>>
+
+const addOne = (_: unknown, count: number | null): number => (count ?? 0) + 1
+
+/**
+ * Records by key and window. A null key is left out; a null value is not, but for sliding windows
+ * (Kafka Streams' rules). The timestamp of a result is the largest of its records'.
+ */
+export class WindowedStream<out K, out V, in S = K> {
+  readonly #grouping: Grouping
+  readonly #windowing: TimeWindows
+
+  constructor(grouping: Grouping, windowing: TimeWindows) {
+    this.#grouping = grouping
+    this.#windowing = windowing
+  }
+
+  /** How many records each key has in each window. */
+  count(options: WindowedStoreChoice<K, number>): Folded<K, number, S> {
+    return this.#table('count', options, json<number>() as AnySerde, {
+      initial: () => 0,
+      add: addOne,
+    })
+  }
+
+  /** Combines the values; the first one is taken as it is, null deletes the result. */
+  reduce(
+    combine: (aggregate: NonNullable<V>, value: V, meta: Meta<K>) => NonNullable<V> | null,
+    options: WindowedStoreChoice<K, NonNullable<V>>,
+  ): Folded<K, V, S> {
+    return this.#table('reduce', options, undefined, { initial: () => null, add: adding(combine) })
+  }
+
+  /** Folds the values into one of another type; null deletes the result. */
+  aggregate<A>(
+    initial: () => A,
+    add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
+    options: WindowedStoreChoice<K, NonNullable<A>>,
+  ): Folded<K, A, S> {
+    const serde = json<unknown>()
+    return this.#table('aggregate', options, serde, { initial, add: add as Fold<K, V, A>['add'] })
+  }
+
+  #table<A>(
+    operator: string,
+    options: WindowedStoreChoice<K, NonNullable<A>>,
+    value: AnySerde | undefined,
+    fold: Fold<K, V, A>,
+  ): Folded<K, A, S> {
+    const { windows } = this.#windowing
+    const lengthMs = windows.kind === 'fixed' ? windows.sizeMs : windows.differenceMs
+    return windowedTable(this.#grouping, this.#windowing, options, {
+      operator,
+      value,
+      lengthMs,
+      keptMs: lengthMs + windows.graceMs,
+      create: (aggregation) =>
+        windows.kind === 'fixed'
+          ? aggregateFixed<K, V, A>(windows, { ...aggregation, ...fold })
+          : aggregateSliding<K, V, A>(windows, { ...aggregation, ...fold }),
+    })
+  }
+}
+
+/** Records by key and session. The timestamp of a result is the end of its session. */
+export class SessionStream<out K, out V, in S = K> {
+  readonly #grouping: Grouping
+  readonly #windowing: SessionsOf
+
+  constructor(grouping: Grouping, windowing: SessionsOf) {
+    this.#grouping = grouping
+    this.#windowing = windowing
+  }
+
+  /** How many records each session has. */
+  count(options: WindowedStoreChoice<K, number>): Folded<K, number, S> {
+    return this.#table<number>('count', options, json<number>() as AnySerde, {
+      initial: () => 0,
+      add: addOne,
+      merge: (left, right) => (left ?? 0) + right,
+    })
+  }
+
+  /** Combines the values; the first one is taken as it is, null deletes the result. */
+  reduce(
+    combine: (aggregate: NonNullable<V>, value: V, meta: Meta<K>) => NonNullable<V> | null,
+    options: WindowedStoreChoice<K, NonNullable<V>>,
+  ): Folded<K, V, S> {
+    const add = adding(combine)
+    return this.#table<NonNullable<V>>('reduce', options, undefined, {
+      initial: () => null,
+      add,
+      merge: (left, right, meta) => add(right, left, meta),
+    })
+  }
+
+  /**
+   * Folds the values into one of another type; `merge` joins what two sessions came to when a record
+   * closes the gap between them. Null deletes the result.
+   */
+  aggregate<A>(
+    initial: () => A,
+    add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
+    merge: (left: A, right: A, meta: Meta<K>) => A,
+    options: WindowedStoreChoice<K, NonNullable<A>>,
+  ): Folded<K, A, S> {
+    return this.#table<A>('aggregate', options, json<unknown>(), {
+      initial,
+      add: add as Fold<K, V, A>['add'],
+      merge: merge as (left: A | null, right: A, meta: Meta<K>) => A,
+    })
+  }
+
+  #table<A>(
+    operator: string,
+    options: WindowedStoreChoice<K, NonNullable<A>>,
+    value: AnySerde | undefined,
+    fold: Fold<K, V, A> & {
+      readonly merge: (left: A | null, right: A, meta: Meta<K>) => A | null
+    },
+  ): Folded<K, A, S> {
+    const { windows } = this.#windowing
+    return windowedTable(this.#grouping, this.#windowing, options, {
+      operator,
+      value,
+      lengthMs: windows.gapMs,
+      keptMs: windows.gapMs + windows.graceMs,
+      create: (aggregation) => aggregateSessions<K, V, A>(windows, { ...aggregation, ...fold }),
+    })
+  }
+}
+
+type Fold<K, V, A> = Pick<WindowAggregation<K, V, A>, 'initial' | 'add'>
+
+const adding =
+  <K, V>(combine: (aggregate: NonNullable<V>, value: V, meta: Meta<K>) => NonNullable<V> | null) =>
+  (value: V, aggregate: NonNullable<V> | null, meta: Meta<K>): NonNullable<V> | null =>
+    aggregate === null ? (value ?? null) : combine(aggregate, value, meta)

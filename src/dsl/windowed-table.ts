@@ -1,0 +1,138 @@
+import { durationMs, type Duration } from '../core/duration.ts'
+import type { WindowAggregation } from '../operators/window/windowing.ts'
+import type { SessionStoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
+import type { Windowed } from '../serde/windowed-key.ts'
+import { invalidTopology } from '../topology/invalid-topology.ts'
+import type { KeyValueStoreOptions } from '../topology/key-value-store.ts'
+import type { OperatorFactory } from '../topology/processor.ts'
+import type { SerdeFor } from '../topology/serde-for.ts'
+import { sessionStoreSpec, windowStoreSpec } from '../topology/window-store.ts'
+import { addStep, unknownKey, type AnySerde } from './flow.ts'
+import type { Grouping } from './grouped-stream.ts'
+import { sinkTarget } from './sink.ts'
+import type { Table } from './table.ts'
+import type { SessionsOf, TimeWindows } from './windows.ts'
+
+/** Where windowed results are kept. */
+export interface WindowedStoreChoice<in K, in V> {
+  /** A name, or a name with settings of its own. */
+  readonly store: string | WindowedStoreSettings<K, V>
+  /**
+   * How long a result can be read, from the start of its window or the end of its session, in event
+   * time. By default as long as records may still change it.
+   */
+  readonly retention?: Duration
+}
+
+export interface WindowedStoreSettings<in K, in V> extends Omit<
+  KeyValueStoreOptions<never, never>,
+  'key' | 'value'
+> {
+  readonly name: string
+  readonly key?: SerdeFor<K>
+  readonly value?: SerdeFor<V>
+}
+
+interface WindowedStep {
+  readonly operator: string
+  /** Of the values, where the store says nothing; undefined: those of the stream. */
+  readonly value: AnySerde | undefined
+  /** Of the windows, or the gap of sessions. */
+  readonly lengthMs: number
+  /** How long records may change a result. */
+  readonly keptMs: number
+  readonly create: (
+    aggregation: Omit<WindowAggregation<never, never, never>, 'initial' | 'add'>,
+  ) => OperatorFactory
+}
+
+const lateOutput = 'late'
+
+/** Adds an aggregation over windows and its store. */
+export function windowedTable<K, A, S>(
+  grouping: Grouping,
+  windowing: TimeWindows | SessionsOf,
+  options: WindowedStoreChoice<never, never>,
+  step: WindowedStep,
+): Table<Windowed<K>, A, Windowed<S>> {
+  const { emit, emitIntervalMs, late } = windowing
+  const name = nameOf(step.operator, options)
+  const flow = grouping.flowTo(name)
+  const store = storeOf(options, windowing, step, {
+    name,
+    key: flow.key,
+    value: step.value ?? flow.value,
+  })
+  flow.graph.addStore(store)
+  const { name: node } = addStep(flow, {
+    operator: step.operator,
+    name: `${step.operator}(${name})`,
+    stores: [name],
+    outputs: late === undefined ? [] : [lateOutput],
+    create: step.create({
+      store: name,
+      emit,
+      emitIntervalMs,
+      lateOutput: late === undefined ? undefined : lateOutput,
+    }),
+  })
+  if (late !== undefined) {
+    const from = { node, output: lateOutput }
+    flow.graph.addSink({ inputs: [from], target: sinkTarget(late), partition: undefined })
+  }
+  return flow.words.table({
+    graph: flow.graph,
+    words: flow.words,
+    from: { node, output: undefined },
+    key: store.key as AnySerde,
+    value: store.value,
+    demandOldValues: () => {},
+  })
+}
+
+function nameOf(operator: string, options: WindowedStoreChoice<never, never> | undefined): string {
+  const store = options?.store
+  if (store !== undefined) return typeof store === 'string' ? store : store.name
+  throw invalidTopology(
+    `${operator} over windows has no store`,
+    "Name the place where it keeps its state: { store: 'orders-per-minute' }.",
+  )
+}
+
+function storeOf(
+  { store, retention }: WindowedStoreChoice<never, never>,
+  { windows, emit }: TimeWindows | SessionsOf,
+  { lengthMs, keptMs }: WindowedStep,
+  { name, ...serdes }: { name: string; key: AnySerde | undefined; value: AnySerde | undefined },
+): WindowStoreSpec | SessionStoreSpec {
+  const { name: _, ...settings } = typeof store === 'string' ? { name } : store
+  const key = (settings.key as AnySerde | undefined) ?? serdes.key
+  const value = (settings.value as AnySerde | undefined) ?? serdes.value
+  if (key === undefined) throw unknownKey(`store "${name}"`)
+  if (value === undefined) throw unknownKey(`store "${name}"`)
+  const retentionMs = retentionOf(name, retention, keptMs)
+  const storeOptions = { ...settings, key, value }
+  if (windows.kind === 'session') {
+    return sessionStoreSpec(name, storeOptions, { retentionMs, gapMs: lengthMs })
+  }
+  return windowStoreSpec(name, storeOptions, {
+    // As in Kafka Streams: a window is still there when it has just closed.
+    retentionMs: Math.min(
+      emit === 'on-close' ? retentionMs + 1 : retentionMs,
+      Number.MAX_SAFE_INTEGER,
+    ),
+    sizeMs: lengthMs,
+    groupMs: windows.kind === 'fixed' ? windows.advanceMs : Math.max(lengthMs, 1),
+    duplicates: false,
+  })
+}
+
+function retentionOf(name: string, retention: Duration | undefined, keptMs: number): number {
+  if (retention === undefined) return Math.min(keptMs, Number.MAX_SAFE_INTEGER)
+  const retentionMs = durationMs(retention)
+  if (retentionMs >= keptMs) return retentionMs
+  throw invalidTopology(
+    `store "${name}" keeps results for ${retention}, but records may change them for ${keptMs} ms`,
+    'Keep them for at least the size of the windows and their grace together.',
+  )
+}

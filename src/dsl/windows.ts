@@ -1,0 +1,120 @@
+import { durationMs, type Duration } from '../core/duration.ts'
+import type {
+  EmitWhen,
+  FixedWindows,
+  SessionWindows,
+  SlidingWindows,
+} from '../operators/window/windows.ts'
+import { invalidTopology } from '../topology/invalid-topology.ts'
+import type { SinkTopic } from '../topology/topic.ts'
+
+export interface WindowOptions<in K = unknown, in V = unknown> {
+  /**
+   * How much later than the end of its window a record may come, in stream time; later ones are left
+   * out and counted as dropped. No default: it decides which records count.
+   */
+  readonly grace: Duration
+  /**
+   * `updates`, the default, sends on each change of a result; `on-close` sends a result once, when a
+   * record shows that its window has closed.
+   */
+  readonly emit?: EmitWhen
+  /**
+   * With `on-close`: the least wall-clock time between two looks for closed windows. None by default,
+   * so that results come as soon as they can; with sliding and session windows over many keys a
+   * second, as in Kafka Streams, saves work.
+   */
+  readonly emitInterval?: Duration
+  /** Where a record goes that was too late for all its windows; `drop` by default. */
+  readonly late?: SinkTopic<K, V> | 'drop'
+}
+
+/** Windows over a stream of these keys and values: only `late` cares which. */
+interface Windowing<in K, in V, out W> {
+  readonly windows: W
+  readonly emit: EmitWhen
+  readonly emitIntervalMs: number
+  readonly late: SinkTopic<K, V> | undefined
+}
+
+export type TimeWindows<K = unknown, V = unknown> = Windowing<K, V, FixedWindows | SlidingWindows>
+export type SessionsOf<K = unknown, V = unknown> = Windowing<K, V, SessionWindows>
+
+/** Windows of one length, one after the other, from the epoch on; the end is not in a window. */
+export const tumbling = <K = unknown, V = unknown>(
+  size: Duration,
+  options: WindowOptions<K, V>,
+): TimeWindows<K, V> => hopping(size, { ...options, advance: size })
+
+/** Windows of one length that overlap: one begins with each `advance`. */
+export function hopping<K = unknown, V = unknown>(
+  size: Duration,
+  options: WindowOptions<K, V> & { readonly advance: Duration },
+): TimeWindows<K, V> {
+  const sizeMs = positive('a window', size)
+  const advanceMs = positive('an advance', options.advance)
+  if (advanceMs > sizeMs) {
+    throw invalidTopology(
+      `windows of ${size} cannot advance by ${options.advance}`,
+      'Advance by the size at most: records in between would belong to no window.',
+    )
+  }
+  return windowing({ kind: 'fixed', sizeMs, advanceMs, graceMs: graceOf(options) }, options)
+}
+
+/**
+ * Windows that begin or end with a record, so that there is one for each set of records which are not
+ * further apart than `difference` (Kafka Streams' sliding windows). Both ends are in a window.
+ */
+export const sliding = <K = unknown, V = unknown>(
+  difference: Duration,
+  options: WindowOptions<K, V>,
+): TimeWindows<K, V> =>
+  windowing(
+    { kind: 'sliding', differenceMs: durationMs(difference), graceMs: graceOf(options) },
+    options,
+  )
+
+/** A window for each run of a key's records with no more than `gap` between one and the next. */
+export const session = <K = unknown, V = unknown>(
+  gap: Duration,
+  options: WindowOptions<K, V>,
+): SessionsOf<K, V> =>
+  windowing({ kind: 'session', gapMs: positive('a gap', gap), graceMs: graceOf(options) }, options)
+
+/** One window from the epoch on, which never closes. */
+export const unlimited = (): TimeWindows =>
+  windowing(
+    {
+      kind: 'fixed',
+      sizeMs: Number.MAX_SAFE_INTEGER,
+      advanceMs: Number.MAX_SAFE_INTEGER,
+      graceMs: 0,
+    },
+    {},
+  )
+
+const windowing = <K, V, W>(
+  windows: W,
+  { emit = 'updates', emitInterval, late }: Omit<WindowOptions<K, V>, 'grace'>,
+): Windowing<K, V, W> =>
+  Object.freeze({
+    windows: Object.freeze(windows),
+    emit,
+    emitIntervalMs: emitInterval === undefined ? 0 : durationMs(emitInterval),
+    late: late === 'drop' ? undefined : late,
+  })
+
+function graceOf({ grace }: { readonly grace: Duration }): number {
+  if (grace !== undefined) return durationMs(grace)
+  throw invalidTopology(
+    'windows have no grace',
+    "Say how late a record may come: { grace: '30s' }, or '0ms' for none.",
+  )
+}
+
+function positive(what: string, duration: Duration): number {
+  const ms = durationMs(duration)
+  if (ms > 0) return ms
+  throw invalidTopology(`${what} cannot last ${duration}`, "Give at least '1ms'.")
+}

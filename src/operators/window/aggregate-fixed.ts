@@ -1,0 +1,68 @@
+import type { Meta } from '../../core/record.ts'
+import type { Windowed } from '../../serde/windowed-key.ts'
+import type { WindowStore } from '../../state/window-store.ts'
+import type { OperatorFactory } from '../../topology/processor.ts'
+import { closing } from './closing.ts'
+import type { FixedWindows } from './windows.ts'
+import { windowUpdate, type WindowAggregation } from './windowing.ts'
+
+/**
+ * Folds the records of each key and window into one value (Kafka Streams' KStreamWindowAggregate).
+ * Only a null key is left out: a null value is given to `add`. A window takes records while its end
+ * is after stream time less grace; stream time is the largest timestamp of the keyed records.
+ */
+export const aggregateFixed =
+  <K, V, A>(
+    { sizeMs, advanceMs, graceMs }: FixedWindows,
+    aggregation: WindowAggregation<K, V, A>,
+  ): OperatorFactory =>
+  (context) => {
+    const { meta, recordDropped } = context
+    const { initial, add, lateOutput } = aggregation
+    const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
+    const rows = context.store(aggregation.store) as unknown as WindowStore<K, A>
+    const { progress, fetchAll } = rows
+    const put = windowUpdate<K, A>(context, aggregation)
+    const emitClosed = closing<K, A>(context, {
+      progress,
+      emitIntervalMs: aggregation.emitIntervalMs,
+      closedBetween: (closedMs, closeMs) =>
+        fetchAll(Math.max(0, closedMs - sizeMs + 1), closeMs - sizeMs),
+      boundaryOf: (closeMs) => Math.floor((closeMs - sizeMs) / advanceMs),
+      timestampOf: (key) => rows.getWithTimestamp(key)?.timestampMs ?? 0,
+    })
+    return {
+      process: (key, value, timestampMs, headers) => {
+        if (key === null || key === undefined) {
+          recordDropped('null key in a windowed aggregation')
+          return
+        }
+        if (timestampMs > progress.streamTimeMs) progress.streamTimeMs = timestampMs
+        const closeMs = progress.streamTimeMs - graceMs
+        const firstMs = Math.max(0, timestampMs - sizeMs + advanceMs)
+        let taken = false
+        for (
+          let startMs = firstMs - (firstMs % advanceMs);
+          startMs <= timestampMs;
+          startMs += advanceMs
+        ) {
+          const endMs = startMs + sizeMs
+          if (endMs > closeMs) {
+            taken = true
+            const windowKey: Windowed<K> = { key: key as K, window: { startMs, endMs } }
+            const old = rows.getWithTimestamp(windowKey)
+            const resultMs =
+              old === undefined ? timestampMs : Math.max(old.timestampMs, timestampMs)
+            const result = add(
+              value as V,
+              old === undefined ? initial() : old.value,
+              meta.at(key, timestampMs, headers) as Meta<K>,
+            )
+            put(windowKey, result, old?.value ?? null, resultMs, headers)
+          } else recordDropped('record for a window that has closed')
+        }
+        if (!taken) emitLate?.(key, value, timestampMs, headers)
+        if (aggregation.emit === 'on-close') emitClosed(closeMs, headers)
+      },
+    }
+  }

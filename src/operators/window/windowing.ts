@@ -1,0 +1,27 @@
+import type { Meta } from '../../core/record.ts'
+import type { Windowed } from '../../serde/windowed-key.ts'
+import type { OperatorContext } from '../../topology/processor.ts'
+import { tableStore, type TableStore } from '../table-store.ts'
+import type { EmitWhen } from './windows.ts'
+
+export interface WindowAggregation<in K, in V, in out A> {
+  readonly store: string
+  /** Null: there is nothing to start from, and `add` makes the first aggregate of a value alone. */
+  readonly initial: () => A | null
+  readonly add: (value: V, aggregate: A | null, meta: Meta<K>) => A | null
+  readonly emit: EmitWhen
+  /** The least wall-clock time between two looks for closed windows. */
+  readonly emitIntervalMs: number
+  /** Where a record goes that came too late for each of its windows; undefined: nowhere. */
+  readonly lateOutput: string | undefined
+}
+
+/** Puts the row of a window; announces it too, unless results wait for the window to close. */
+export function windowUpdate<K, A>(
+  context: OperatorContext,
+  { store, emit }: Pick<WindowAggregation<never, never, A>, 'store' | 'emit'>,
+): TableStore<Windowed<K>, A>['update'] {
+  if (emit === 'updates') return tableStore<Windowed<K>, A>(context, store, context.emit).update
+  const rows = context.store<Windowed<K>, A>(store)
+  return (key, value, _, timestampMs) => rows.put(key, value, timestampMs)
+}
