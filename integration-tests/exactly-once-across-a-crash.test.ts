@@ -7,7 +7,7 @@ import { systemClock } from '../src/core/clock.ts'
 import { silentLogger } from '../src/core/logger.ts'
 import { startKafka } from '../src/dev/kafka.ts'
 import type { KafkaPort } from '../src/kafka/port.ts'
-import { directoryStorage } from '../src/runtime/state-directory/state-directory.ts'
+import { directoryStorage } from '../src/runtime/state-directory/directory-storage.ts'
 import type { Order } from '../topologies/orders/model.ts'
 import {
   actualOutcome,

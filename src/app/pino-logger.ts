@@ -1,5 +1,4 @@
-import { pino } from 'pino'
-import { PinoPretty } from 'pino-pretty'
+import { pino, type DestinationStream } from 'pino'
 import type { Logger } from '../core/logger.ts'
 
 export interface LogOptions {
@@ -11,13 +10,17 @@ export interface LogOptions {
 }
 
 /** Written synchronously, so that the last lines before a crash are not lost. */
-export function pinoLogger(options: LogOptions, fields: object): Logger {
+export async function pinoLogger(options: LogOptions, fields: object): Promise<Logger> {
   const destination = pino.destination({ dest: options.file ?? 1, sync: true })
   const settings = { level: options.level, base: fields }
-  return options.pretty
-    ? pino(
-        settings,
-        PinoPretty({ destination, colorize: true, ignore: 'pid,hostname', sync: true }),
-      )
+  const logger: Logger = options.pretty
+    ? pino(settings, await prettyStream(destination))
     : pino(settings, destination)
+  return logger
+}
+
+/** Loaded when it is wanted: thirty modules that a service never needs. */
+async function prettyStream(destination: DestinationStream): Promise<DestinationStream> {
+  const { PinoPretty } = await import('pino-pretty')
+  return PinoPretty({ destination, colorize: true, ignore: 'pid,hostname', sync: true })
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { assert, assertNever, StreamsError } from '../core/errors.ts'
 import { kafkajsPort } from '../kafka/kafkajs/kafkajs-port.ts'
-import { directoryStorage } from '../runtime/state-directory/state-directory.ts'
+import { directoryStorage } from '../runtime/state-directory/directory-storage.ts'
 import { StreamThread } from '../runtime/thread/stream-thread.ts'
 import { errorData } from './error-data.ts'
 import { findValue } from './find-value.ts'
@@ -20,7 +20,7 @@ async function main(start: ThreadStart, post: (message: FromThread) => void): Pr
       hint: 'A topology must not depend on time, chance or the environment.',
     })
   }
-  const logger = pinoLogger(start.log, {
+  const logger = await pinoLogger(start.log, {
     application: config.applicationId,
     thread: config.threadIndex,
   })

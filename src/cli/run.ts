@@ -36,7 +36,7 @@ export const run: Command = {
   run: async (line) => {
     const options = startOptions(line)
     const app = await start(topologyModule(line), options)
-    const logger = pinoLogger(options.log, {})
+    const logger = await pinoLogger(options.log, {})
     app.onStateChange((state, before) => logger.info({ state, before }, `application ${state}`))
     endOnSignals(app)
     await app.finished

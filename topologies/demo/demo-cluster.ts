@@ -6,10 +6,8 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { startKafka } from '../../src/dev/kafka.ts'
 import { SimulatedCluster } from '../../src/kafka/memory/simulated-cluster.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
-import {
-  directoryStorage,
-  openStateDirectory,
-} from '../../src/runtime/state-directory/state-directory.ts'
+import { directoryStorage } from '../../src/runtime/state-directory/directory-storage.ts'
+import { openStateDirectory } from '../../src/runtime/state-directory/state-directory.ts'
 import { StreamThread } from '../../src/runtime/thread/stream-thread.ts'
 import orders from '../orders.ts'
 import { demoFolder } from './demo-folder.ts'

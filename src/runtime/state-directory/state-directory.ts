@@ -1,18 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
-import type { TaskId } from '../../core/task-id.ts'
-import { openLmdbBackend } from '../../state/lmdb/lmdb-backend.ts'
-import type { LocalStorage } from '../thread/local-storage.ts'
 import { ProcessLock } from './process-lock.ts'
 
 /**
@@ -54,13 +43,4 @@ function processIdIn(path: string): string {
   writeFileSync(`${file}.new`, id)
   renameSync(`${file}.new`, file)
   return id
-}
-
-/** The persistent stores below a state directory; threads of one process share it. */
-export function directoryStorage(path: string): LocalStorage {
-  return {
-    open: (task) => openLmdbBackend(join(path, task)),
-    wipe: (task) => rmSync(join(path, task), { recursive: true, force: true }),
-    tasks: () => readdirSync(path).filter((name): name is TaskId => /^\d+_\d+$/.test(name)),
-  }
 }

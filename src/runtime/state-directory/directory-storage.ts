@@ -1,0 +1,14 @@
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TaskId } from '../../core/task-id.ts'
+import { openLmdbBackend } from '../../state/lmdb/lmdb-backend.ts'
+import type { LocalStorage } from '../thread/local-storage.ts'
+
+/** The persistent stores below a state directory; threads of one process share it. */
+export function directoryStorage(path: string): LocalStorage {
+  return {
+    open: (task) => openLmdbBackend(join(path, task)),
+    wipe: (task) => rmSync(join(path, task), { recursive: true, force: true }),
+    tasks: () => readdirSync(path).filter((name): name is TaskId => /^\d+_\d+$/.test(name)),
+  }
+}
