@@ -161,4 +161,5 @@ followsKafkaStreams({
   'retention-tumbling-close': family('tumbling', 'count', 'on-close'),
   'retention-session-close': family('session', 'count', 'on-close'),
   'cached-hopping': burst('hopping'),
+  'cached-session': burst('session'),
 })

@@ -40,6 +40,7 @@ export class RecordCache<K, V> {
   readonly #rows: Rows<K, V>
   readonly #meta: RecordMeta
   readonly #maxBytes: number
+  readonly #hasExpired: (key: K) => boolean
   /** In the order of the last update. */
   #pending = new Map<Identity, Pending<K, V>>()
   /** Kept between evictions: to find the first entry of a Map is to step over all deleted ones. */
@@ -50,7 +51,14 @@ export class RecordCache<K, V> {
   #heapBytes = 0
   #releases = 0
 
-  constructor(rows: Rows<K, V>, meta: RecordMeta, maxBytes: number) {
+  /** `hasExpired` is asked once for each update that leaves the cache, before it is written. */
+  constructor(
+    rows: Rows<K, V>,
+    meta: RecordMeta,
+    maxBytes: number,
+    hasExpired: (key: K) => boolean = () => false,
+  ) {
+    this.#hasExpired = hasExpired
     this.#rows = rows
     this.#meta = meta
     this.#maxBytes = maxBytes
@@ -189,9 +197,10 @@ export class RecordCache<K, V> {
     const { text, valueBytes } = pending
     this.#heapBytes -= PENDING_OVERHEAD_BYTES + heapBytes(text.length, valueBytes)
     this.#releases++
-    // As in Kafka Streams: a delete of what was never there is no news.
-    if (changes && this.#listener !== undefined) {
-      this.#announce(pending, () => this.#listener?.(key, value, old ?? null, timestampMs, headers))
+    // As in Kafka Streams: a delete of what was never there, or cannot be seen, is no news.
+    const oldValue = this.#hasExpired(key) ? null : (old ?? null)
+    if ((value !== null || oldValue !== null) && this.#listener !== undefined) {
+      this.#announce(pending, () => this.#listener?.(key, value, oldValue, timestampMs, headers))
     }
   }
 

@@ -33,6 +33,8 @@ export class WindowedRows<K, V> {
   /** Everything before it was deleted; null: nothing was, since this store was opened. */
   #deletedTo: Buffer | null = null
   #deletedToMs = 0
+  /** The largest time that has left the cache. */
+  #leftMs = -1
   /** What has expired until then is dealt with. */
   #checkedToMs = 0
 
@@ -47,7 +49,9 @@ export class WindowedRows<K, V> {
     this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () => this.cache?.useTexts())
     this.cache =
       spec.cached && context.cacheMaxBytes > 0
-        ? new RecordCache(this.rows, context.meta, context.cacheMaxBytes)
+        ? new RecordCache(this.rows, context.meta, context.cacheMaxBytes, (key) =>
+            this.#leavesExpired(key),
+          )
         : undefined
     this.saved = new SavedProgress(this.rows.buffer, context.changelog)
   }
@@ -82,6 +86,13 @@ export class WindowedRows<K, V> {
     if (timeMs > this.saved.observedMs) this.saved.observedMs = timeMs
     // It would be kept for nobody to see, and beyond the reach of `expire`.
     if (timeMs >= this.keptFromMs) this.layer.write(key, value, timestampMs)
+  }
+
+  /** In Kafka Streams what lies below a cache knows only the times that have left it. */
+  #leavesExpired(key: Slot<K>): boolean {
+    const timeMs = this.layout.timeOf(key)
+    if (timeMs > this.#leftMs) this.#leftMs = timeMs
+    return timeMs <= this.#leftMs - this.#spec.retentionMs
   }
 
   /** Both ends inclusive. */
