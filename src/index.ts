@@ -4,6 +4,15 @@ export { deadLetters, topic } from './dsl/topic.ts'
 export type { TopologyBuilder } from './dsl/builder.ts'
 export type { ProcessedStream, Stream } from './dsl/stream.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
+export {
+  hopping,
+  session,
+  sliding,
+  tumbling,
+  unlimited,
+  type WindowOptions,
+} from './dsl/windows.ts'
+export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
 export type { GroupedTable } from './dsl/grouped-table.ts'
 export type {
@@ -22,11 +31,14 @@ export { bytes } from './serde/bytes.ts'
 export { double, int32, long } from './serde/number.ts'
 export { json } from './serde/json.ts'
 export { string } from './serde/string.ts'
+export { sessionWindowed, windowed, type Window, type Windowed } from './serde/windowed-key.ts'
 export type { Deserializer, Serde, Serializer } from './serde/serde.ts'
 
 // Where state is kept.
 export { keyValueStore, type KeyValueStoreOptions } from './topology/key-value-store.ts'
+export { sessionStore, windowStore } from './topology/window-store.ts'
 export type { KeyValueStoreSpec } from './state/store-spec.ts'
+export type { SessionStore, WindowStore } from './state/window-store.ts'
 export type { KeyValueStore, ReadOnlyKeyValueStore, ValueAndTimestamp } from './state/store.ts'
 
 // How events are sourced.

@@ -4,13 +4,9 @@ import type { Serde } from '../serde/serde.ts'
 import type { GraphBuilder, SourceStep } from '../topology/graph-builder.ts'
 import type { OffsetReset, TopicRef } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
-import {
-  storeNameOf,
-  type AnyStoreSpec,
-  type KeyValueStoreSpec,
-  type StoreOption,
-} from '../topology/key-value-store.ts'
+import { storeNameOf, type AnyStoreSpec, type StoreOption } from '../topology/key-value-store.ts'
 import type { Topic } from '../topology/topic.ts'
+import type { AnyWindowedStoreSpec, StoreSpec } from '../topology/window-store.ts'
 import { declareStore, storeStep, type AnySerde, type Flow, type Words } from './flow.ts'
 import { mergeFlows } from './merge.ts'
 import { Stream } from './stream.ts'
@@ -75,8 +71,8 @@ export class TopologyBuilder {
   }
 
   /** A store for processors, which name it in their `stores`. */
-  addStateStore(store: AnyStoreSpec): void {
-    this.#graph.addStore(store as KeyValueStoreSpec)
+  addStateStore(store: AnyStoreSpec | AnyWindowedStoreSpec): void {
+    this.#graph.addStore(store as StoreSpec)
   }
 
   #source<K, V>(

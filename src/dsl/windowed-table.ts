@@ -1,12 +1,16 @@
 import { durationMs, type Duration } from '../core/duration.ts'
 import type { WindowAggregation } from '../operators/window/windowing.ts'
-import type { SessionStoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import type { KeyValueStoreOptions } from '../topology/key-value-store.ts'
 import type { OperatorFactory } from '../topology/processor.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
-import { sessionStoreSpec, windowStoreSpec } from '../topology/window-store.ts'
+import {
+  sessionStoreSpec,
+  windowStoreSpec,
+  type SessionStoreSpec,
+  type WindowStoreSpec,
+} from '../topology/window-store.ts'
 import { addStep, unknownKey, type AnySerde } from './flow.ts'
 import type { Grouping } from './grouped-stream.ts'
 import { sinkTarget } from './sink.ts'

@@ -2,6 +2,7 @@ import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { SessionStore, WindowStore } from '../state/window-store.ts'
 import type { FixedKeyForwardedRecord } from '../topology/fixed-key-processor.ts'
 import type {
   Cancellable,
@@ -73,6 +74,21 @@ export abstract class NodeContext {
       this.#stores.set(name, store)
     }
     return store as KeyValueStore<K, V>
+  }
+
+  readonly windowStore = <K, V>(name: string): WindowStore<K, V> =>
+    this.#windowed<WindowStore<K, V>>(name, 'window', 'fetchAll')
+
+  readonly sessionStore = <K, V>(name: string): SessionStore<K, V> =>
+    this.#windowed<SessionStore<K, V>>(name, 'session', 'findSessions')
+
+  #windowed<S extends object>(name: string, kind: string, word: keyof S): S {
+    const store = this.store(name) as unknown as S
+    if (word in store) return store
+    throw new StreamsError('STORE_MISSING', {
+      message: `store "${name}" of node "${this.task.nodeName}" is no ${kind} store`,
+      hint: `Declare it with ${kind}Store(…), or ask for it by what it is.`,
+    })
   }
 
   readonly sideOutput = <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>): void => {

@@ -21,7 +21,7 @@ export interface ReadOnlyWindowStore<in out K, out V> extends ReadOnlyKeyValueSt
 type Row<K, V> = KeyValue<Windowed<K>, V>
 
 export interface WindowStore<in out K, in out V>
-  extends ReadOnlyWindowStore<K, V>, KeyValueStore<Windowed<K>, V>, Progressive {}
+  extends ReadOnlyWindowStore<K, V>, KeyValueStore<Windowed<K>, V> {}
 
 /** Rows by key and session; found by time: the end of their session. */
 export interface ReadOnlySessionStore<in out K, out V> extends ReadOnlyKeyValueStore<
@@ -47,7 +47,7 @@ export interface ReadOnlySessionStore<in out K, out V> extends ReadOnlyKeyValueS
 }
 
 export interface SessionStore<in out K, in out V>
-  extends ReadOnlySessionStore<K, V>, KeyValueStore<Windowed<K>, V>, Progressive {}
+  extends ReadOnlySessionStore<K, V>, KeyValueStore<Windowed<K>, V> {}
 
 /** How far the owner of a store has come; it survives a restart with the rows. */
 export interface Progress {

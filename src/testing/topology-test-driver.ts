@@ -9,6 +9,7 @@ import { taskId } from '../core/task-id.ts'
 import { Task } from '../runtime/task/task.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
+import type { ReadOnlySessionStore, ReadOnlyWindowStore } from '../state/window-store.ts'
 import { describeAsText } from '../topology/describe.ts'
 import { topicName, type SourceNode, type SubTopology } from '../topology/graph.ts'
 import type { Topic } from '../topology/topic.ts'
@@ -216,6 +217,25 @@ export class TopologyTestDriver implements AsyncDisposable {
     throw new StreamsError('STORE_MISSING', {
       message: `the topology has no store "${name}"`,
       hint: `Ask for one of: ${[...this.#topology.stores.keys()].join(', ')}.`,
+    })
+  }
+
+  /** A window store; its rows can be had with `store` too, by windowed keys. */
+  windowStore<K, V>(name: string): ReadOnlyWindowStore<K, V> {
+    return this.#windowed<ReadOnlyWindowStore<K, V>>(name, 'window', 'fetchAll')
+  }
+
+  /** A session store; its rows can be had with `store` too, by windowed keys. */
+  sessionStore<K, V>(name: string): ReadOnlySessionStore<K, V> {
+    return this.#windowed<ReadOnlySessionStore<K, V>>(name, 'session', 'findSessions')
+  }
+
+  #windowed<S extends object>(name: string, kind: string, word: keyof S): S {
+    const store = this.store(name) as unknown as S
+    if (word in store) return store
+    throw new StreamsError('STORE_MISSING', {
+      message: `store "${name}" is no ${kind} store`,
+      hint: 'Ask for it by what it is.',
     })
   }
 

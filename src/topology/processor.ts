@@ -1,6 +1,7 @@
 import type { Headers, StreamRecord } from '../core/record.ts'
 import type { RecordMeta } from '../core/record-meta.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { SessionStore, WindowStore } from '../state/window-store.ts'
 
 /**
  * How records move between the steps of a task: positional arguments, no object per record. Keys
@@ -30,7 +31,7 @@ export interface OperatorContext {
   readonly emit: Emit
   /** To the steps that follow a named output (a branch, a side output). */
   readonly emitTo: (output: string) => Emit
-  /** A store that this node declared. */
+  /** A store that this node declared; a window or session store has its own words too. */
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
   /** The largest record timestamp the task has seen; -1 before the first record. */
   readonly streamTimeMs: () => number
@@ -70,6 +71,8 @@ export interface ProcessorContext<in KOut, in VOut> {
   readonly forward: (record: ForwardedRecord<KOut, VOut>) => void
   readonly sideOutput: <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>) => void
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
+  readonly windowStore: <K, V>(name: string) => WindowStore<K, V>
+  readonly sessionStore: <K, V>(name: string) => SessionStore<K, V>
   readonly schedule: (
     interval: import('../core/duration.ts').Duration,
     type: PunctuationType,

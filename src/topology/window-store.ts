@@ -1,9 +1,12 @@
 import { durationMs, type Duration } from '../core/duration.ts'
 import type { Serde } from '../serde/serde.ts'
 import { sessionWindowed, timeWindowed } from '../serde/windowed-key.ts'
-import type { SessionStoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
+import type { SessionStoreSpec, StoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
 import type { KeyValueStoreOptions } from './key-value-store.ts'
 import { checkKafkaName } from './names.ts'
+import type { SerdeFor } from './serde-for.ts'
+
+export type { SessionStoreSpec, StoreSpec, WindowStoreSpec }
 
 export interface WindowStoreOptions<K, V> extends KeyValueStoreOptions<K, V> {
   /** How long a row is kept after its window has started, in event time. */
@@ -19,6 +22,15 @@ export interface SessionStoreOptions<K, V> extends KeyValueStoreOptions<K, V> {
   readonly retention: Duration
   /** The inactivity gap of its sessions. */
   readonly gap: Duration
+}
+
+/** A window or session store of any key and value. */
+export type AnyWindowedStoreSpec = WindowedFor<WindowStoreSpec> | WindowedFor<SessionStoreSpec>
+
+type WindowedFor<S> = Omit<S, 'key' | 'innerKey' | 'value'> & {
+  readonly key: SerdeFor<never>
+  readonly innerKey: SerdeFor<never>
+  readonly value: SerdeFor<never>
 }
 
 /** A store of rows by key and window; its changelog is `<application id>-<name>-changelog`. */

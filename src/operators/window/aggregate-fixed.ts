@@ -1,6 +1,6 @@
 import type { Meta } from '../../core/record.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
-import type { WindowStore } from '../../state/window-store.ts'
+import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { FixedWindows } from './windows.ts'
@@ -20,7 +20,7 @@ export const aggregateFixed =
     const { meta, recordDropped } = context
     const { initial, add, lateOutput } = aggregation
     const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
-    const rows = context.store(aggregation.store) as unknown as WindowStore<K, A>
+    const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
     const put = windowUpdate<K, A>(context, aggregation)
     const emitClosed = closing<K, A>(context, {

@@ -1,6 +1,6 @@
 import type { Meta } from '../../core/record.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
-import type { SessionStore } from '../../state/window-store.ts'
+import type { Progressive, SessionStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { SessionWindows } from './windows.ts'
@@ -26,7 +26,7 @@ export const aggregateSessions =
     const { meta, recordDropped } = context
     const { initial, add, merge, lateOutput } = aggregation
     const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
-    const rows = context.store(aggregation.store) as unknown as SessionStore<K, A>
+    const rows = context.store(aggregation.store) as unknown as SessionStore<K, A> & Progressive
     const { progress, findSessions, fetchEnded } = rows
     const put = windowUpdate<K, A>(context, aggregation)
     const emitClosed = closing<K, A>(context, {

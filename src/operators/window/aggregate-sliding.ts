@@ -1,7 +1,7 @@
 import type { Headers, Meta } from '../../core/record.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
 import type { ValueAndTimestamp } from '../../state/store.ts'
-import type { WindowStore } from '../../state/window-store.ts'
+import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import type { TableStore } from '../table-store.ts'
 import { closing } from './closing.ts'
@@ -20,7 +20,7 @@ export const aggregateSliding =
     const { differenceMs, graceMs } = windows
     const { lateOutput } = aggregation
     const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
-    const rows = context.store(aggregation.store) as unknown as WindowStore<K, A>
+    const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
     const emitClosed = closing<K, A>(context, {

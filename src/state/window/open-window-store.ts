@@ -3,7 +3,7 @@ import { successor } from '../byte-order.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import type { KeyValue, KeyValueStore, StoreHandle } from '../store.ts'
-import type { SessionStore, WindowStore } from '../window-store.ts'
+import type { Progressive, SessionStore, WindowStore } from '../window-store.ts'
 import { isProgress, PROGRESS_KEY } from './saved-progress.ts'
 import { WindowedRows, type WindowedSpec } from './windowed-rows.ts'
 
@@ -13,10 +13,10 @@ type Opened<S> = StoreHandle & { readonly store: S }
 export function openWindowStore<K, V>(
   spec: WindowStoreSpec<K, V>,
   context: KeyValueStoreContext,
-): Opened<WindowStore<K, V>> {
+): Opened<WindowStore<K, V> & Progressive> {
   const rows = new WindowedRows(spec, context)
   const common = windowedStore(spec, rows, context)
-  const store: WindowStore<K, V> = {
+  const store: WindowStore<K, V> & Progressive = {
     ...common,
     put: spec.duplicates
       ? (key, value, timestampMs = context.meta.timestampMs) => {
@@ -38,9 +38,9 @@ export function openWindowStore<K, V>(
 export function openSessionStore<K, V>(
   spec: SessionStoreSpec<K, V>,
   context: KeyValueStoreContext,
-): Opened<SessionStore<K, V>> {
+): Opened<SessionStore<K, V> & Progressive> {
   const rows = new WindowedRows(spec, context)
-  const store: SessionStore<K, V> = {
+  const store: SessionStore<K, V> & Progressive = {
     ...windowedStore(spec, rows, context),
     progress: rows.saved,
     *findSessions(key, earliestEndMs, latestStartMs) {
