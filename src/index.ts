@@ -14,6 +14,7 @@ export {
 } from './dsl/windows.ts'
 export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
+export type { TableJoinOptions } from './dsl/stream-table-join.ts'
 export type { GroupedTable } from './dsl/grouped-table.ts'
 export type {
   GroupOptions,

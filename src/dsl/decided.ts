@@ -5,6 +5,7 @@ import {
   type Decider,
   type Rejection,
 } from '../operators/decide.ts'
+import { storeView } from '../operators/table-view.ts'
 import { json } from '../serde/json.ts'
 import type { ProcessorDraft } from '../topology/graph-builder.ts'
 import { addStep, declareStore, type AnySerde, type Flow } from './flow.ts'
@@ -62,6 +63,7 @@ export function decideFlow<K, C, State, Event, Reason, S>(
         ...flow,
         value: store.value,
         demandOldValues: () => {},
+        view: storeView(name),
       })
     },
   }

@@ -1,6 +1,7 @@
 import type { Serde } from '../serde/serde.ts'
 import { json } from '../serde/json.ts'
 import { dropNullKeys } from '../operators/drop-null-keys.ts'
+import { storeView, type TableView } from '../operators/table-view.ts'
 import type { GraphBuilder, ProcessorDraft } from '../topology/graph-builder.ts'
 import type { NodeInput } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
@@ -43,6 +44,8 @@ export interface Flow {
 export interface TableFlow extends Omit<Flow, 'rekeyed'> {
   /** Asks for the value that an update replaces, for a step that subtracts it. */
   readonly demandOldValues: () => void
+  /** How a join reads the rows; undefined where it cannot. */
+  readonly view?: TableView | undefined
 }
 
 export interface Step {
@@ -88,11 +91,14 @@ export const erased = (options: {
 export interface RepartitionRequest extends SerdeOverrides {
   readonly name: string
   readonly partitions?: number | undefined
+  /** For a left or outer join, to which a record without a key is one without a partner. */
+  readonly keepsNullKeys?: boolean
 }
 
 /**
  * Sends the flow through an internal topic, so that equal keys meet in one partition. A null key is
- * left out, also where a person asked for the topic, as Kafka Streams 4.3 does.
+ * left out, also where a person asked for the topic, as Kafka Streams 4.3 does; but not in front of
+ * a left or outer join.
  */
 export function repartition(flow: Flow, request: RepartitionRequest): Flow {
   const { graph, words } = flow
@@ -100,11 +106,14 @@ export function repartition(flow: Flow, request: RepartitionRequest): Flow {
   if (key === undefined) throw unknownKey(`repartition "${request.name}"`)
   const value = request.value ?? flow.value ?? json<unknown>()
   const topic = graph.addRepartition({ name: request.name, partitions: request.partitions })
-  const { from } = after(flow, {
-    operator: 'drop-null-keys',
-    name: `drop-null-keys(${request.name})`,
-    create: dropNullKeys,
-  })
+  const { from } =
+    request.keepsNullKeys === true
+      ? flow
+      : after(flow, {
+          operator: 'drop-null-keys',
+          name: `drop-null-keys(${request.name})`,
+          create: dropNullKeys,
+        })
   graph.addSink({ inputs: [from], target: { topic, key, value }, partition: undefined })
   const source = graph.addSource({
     topics: [topic],
@@ -138,7 +147,30 @@ export function storeStep(
     stores: [store.name],
     create,
   })
-  return { ...next, key: flow.key ?? store.key, value: store.value, demandOldValues: () => {} }
+  return {
+    ...next,
+    key: flow.key ?? store.key,
+    value: store.value,
+    demandOldValues: () => {},
+    view: storeView(store.name),
+  }
+}
+
+/** How a step that follows the flow reads the rows of a table. */
+export function viewOf({ graph }: Pick<Flow, 'graph'>, table: TableFlow, step: string): TableView {
+  if (table.graph !== graph) {
+    throw invalidTopology(
+      `a ${step} is given a table of another topology`,
+      'Join tables of the builder that is at hand; topologies meet in topics.',
+    )
+  }
+  if (table.view === undefined) {
+    throw invalidTopology(
+      `a ${step} is given a table whose rows cannot be looked up`,
+      'Join with a table of a topic, of toTable or of an aggregation without windows.',
+    )
+  }
+  return table.view
 }
 
 export type DeclaredStore = Pick<KeyValueStoreSpec, 'name' | 'key' | 'value'>

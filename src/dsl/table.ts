@@ -1,5 +1,6 @@
 import type { Meta } from '../core/record.ts'
 import { deriveTable, type TableDemand } from '../operators/table-derive.ts'
+import { derivedView, storeView } from '../operators/table-view.ts'
 import { tableToStream } from '../operators/table-to-stream.ts'
 import type { Serde } from '../serde/serde.ts'
 import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
@@ -123,7 +124,8 @@ export class Table<out K, out V, in S = NonNullable<K>> {
       demand.oldValues = true
       if (option.store === undefined) flow.demandOldValues()
     }
-    const next = { ...flow, value, demandOldValues }
+    const view = flow.view && derivedView(flow.view, derive)
+    const next = { ...flow, value, demandOldValues, view }
     if (option.store === undefined) {
       const create = deriveTable({ derive, skipsAbsent, demand, store: undefined })
       return new Table(after(next, { operator, create }))
@@ -132,6 +134,6 @@ export class Table<out K, out V, in S = NonNullable<K>> {
     const store = declareStore(flow.graph, option.store, { key: flow.key, value })
     const create = deriveTable({ derive, skipsAbsent, demand, store: name })
     const step = { operator, name: `${operator}(${name})`, stores: [name], create }
-    return new Table({ ...after(next, step), value: store.value })
+    return new Table({ ...after(next, step), value: store.value, view: storeView(name) })
   }
 }
