@@ -3,7 +3,7 @@ import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Topology } from '../topology/topology.ts'
-import { ApplicationLife, type ApplicationState, type StateListener } from './application-state.ts'
+import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
 /** Reads of a store's local part, from outside the topology. */

@@ -7,8 +7,7 @@ import type { Stream } from './stream.ts'
 export type Predicates<K, V> = Readonly<Record<string, (value: V, meta: Meta<K>) => boolean>>
 
 /** What a type guard lets through; everything for a plain predicate. */
-// oxlint-disable-next-line typescript/no-explicit-any -- no other type lets a guard of any type
-// match
+// oxlint-disable-next-line typescript/no-explicit-any -- else a guard does not match
 type GuardedBy<F> = F extends (value: any, meta: any) => value is infer U ? U : unknown
 
 /** A stream for each predicate by its name, and `default` for records that none of them wanted. */

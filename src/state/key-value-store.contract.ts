@@ -5,7 +5,7 @@ import { double, int32, long } from '../serde/number.ts'
 import type { Serde } from '../serde/serde.ts'
 import { string } from '../serde/string.ts'
 import { storeInATaskContract } from './store-in-a-task.contract.ts'
-import { type StoreOptions, StoreUnderTest } from './store-under-test.ts'
+import { type StoreOptions, StoreUnderTest } from './store-under-test.fixture.ts'
 
 interface Total {
   readonly count: number

@@ -72,8 +72,8 @@ export class BatchBuilder {
   }
 
   /**
-   * Appends a record; key, value and headers are copied. Throws `SERDE_FAILED`, and changes nothing,
-   * when the timestamp is not a whole number that an int64 delta of 53 bits can carry.
+   * Appends a record; key, value and headers are copied. Throws `SERDE_FAILED`, and changes
+   * nothing, when the timestamp is not a whole number that an int64 delta of 53 bits can carry.
    */
   append(
     timestampMs: number,

@@ -98,7 +98,9 @@ describe('the last batch of a fetch', () => {
   })
 })
 
-/** Reads every record; says so if a view leaves the batch or anything but the one error is thrown. */
+/**
+ * Reads every record; says so if a view leaves the batch or anything but the one error is thrown.
+ */
 function walk(batch: Buffer): string {
   const from = batch.byteOffset + HEADER_BYTES
   const to = batch.byteOffset + batch.length

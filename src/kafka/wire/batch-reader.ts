@@ -51,8 +51,8 @@ export interface BatchHeader {
 
 /**
  * Reads and checks the header of the batch at `at`; undefined when fewer bytes than the whole batch
- * are left, for a fetch may cut the last one off. Throws `RECORD_BATCH_CORRUPTED` for a wrong magic,
- * length or CRC.
+ * are left, for a fetch may cut the last one off. Throws `RECORD_BATCH_CORRUPTED` for a wrong
+ * magic, length or CRC.
  */
 export function readBatchHeader(bytes: Uint8Array, at: number): BatchHeader | undefined {
   const left = bytes.length - at

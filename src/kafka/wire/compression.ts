@@ -6,8 +6,8 @@ import { lz4Pack, lz4Unpack } from './lz4.ts'
 import { snappyPack, snappyUnpack } from './snappy.ts'
 
 /**
- * What the records of one batch may unpack to. A broker takes batches of 1 MB unless told otherwise:
- * this is far beyond what anybody means, and far below what a forged batch can ask for.
+ * What the records of one batch may unpack to. A broker takes batches of 1 MB unless told
+ * otherwise: this is far beyond what anybody means, and far below what a forged batch can ask for.
  */
 export const UNPACKED_BYTES_MAX = 128 * 1024 * 1024
 
@@ -42,8 +42,8 @@ export const compress = (compression: Compression, bytes: Uint8Array): Uint8Arra
 
 /**
  * lz4 and snappy meet broken input with a trap, which leaks a piece of the wasm stack: after some
- * 2,000 in one thread (measured) they refuse valid input as well. So do not try a broken batch again
- * and again in the same thread.
+ * 2,000 in one thread (measured) they refuse valid input as well. So do not try a broken batch
+ * again and again in the same thread.
  *
  * Throws `RECORD_BATCH_CORRUPTED` for bytes that are not of this codec and for those that unpack to
  * more than `bytesMax`; the latter before the memory is taken.

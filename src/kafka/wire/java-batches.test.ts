@@ -1,7 +1,7 @@
 /**
- * What Kafka's own Java client (kafka-clients 4.1.1, `MemoryRecordsBuilder` and, for compaction, the
- * broker's `MemoryRecords.filterTo`) wrote, and what it reads back from it. `"records": "many"` is
- * 150 of a kilobyte each, which go over several blocks of every codec.
+ * What Kafka's own Java client (kafka-clients 4.1.1, `MemoryRecordsBuilder` and, for compaction,
+ * the broker's `MemoryRecords.filterTo`) wrote, and what it reads back from it. `"records": "many"`
+ * is 150 of a kilobyte each, which go over several blocks of every codec.
  */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

@@ -24,20 +24,20 @@ export interface MemberAssignment {
 /**
  * Who runs what, by member id. Pure: every leader comes to the same result.
  *
- * Balanced ({@link Seats}); within balance a task stays with its owner, else goes to the process with
- * the most of its state, else to where its sub-topology has least, so that no member gets all tasks
- * of the expensive step. Balance is by number: what a task costs is not known.
+ * Balanced ({@link Seats}); within balance a task stays with its owner, else goes to the process
+ * with the most of its state, else to where its sub-topology has least, so that no member gets all
+ * tasks of the expensive step. Balance is by number: what a task costs is not known.
  *
  * Cooperative (KIP-429): a member goes on with what it runs while the group agrees, so a task whose
- * target is not its owner is given to nobody in this round. The owner gets its assignment without it
- * and joins again as soon as it has closed it; in that next round nobody claims the task.
+ * target is not its owner is given to nobody in this round. The owner gets its assignment without
+ * it and joins again as soon as it has closed it; in that next round nobody claims the task.
  *
  * Why that is safe: a claim is made with JoinGroup by every member of the generation, and a member
- * starts nothing between its claim and its next assignment. Who runs a task without a claim is not in
- * the generation, and Kafka refuses its commits. A claim may be stale (its member was thrown out and
- * came back before it noticed), never missing. So a task that nobody, or only its target, claims is
- * free to run; with a second claim one of the two is stale and we cannot tell which: both give it up
- * for one round.
+ * starts nothing between its claim and its next assignment. Who runs a task without a claim is not
+ * in the generation, and Kafka refuses its commits. A claim may be stale (its member was thrown out
+ * and came back before it noticed), never missing. So a task that nobody, or only its target,
+ * claims is free to run; with a second claim one of the two is stale and we cannot tell which: both
+ * give it up for one round.
  */
 export function assignTasks(request: AssignTasks): ReadonlyMap<string, MemberAssignment> {
   const { tasks, members, strangers } = request

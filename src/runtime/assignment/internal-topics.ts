@@ -54,7 +54,9 @@ export async function ensureInternalTopics(
   }
 }
 
-/** A key would be looked for in another partition than the one that has its state or its records. */
+/**
+ * A key would be looked for in another partition than the one that has its state or its records.
+ */
 function refuseOtherCounts(differences: readonly TopicDifference[]): void {
   if (differences.length === 0) return
   const facts = differences.map(

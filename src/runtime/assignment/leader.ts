@@ -43,9 +43,10 @@ interface RefusedMember {
  * The leader's work in a rebalance: plan, internal topics, an assignment for each member.
  *
  * Why the group cannot run (topics missing or mismatched) is told to every member. A member with
- * another topology, or whose subscription cannot be read, gets the reason and no tasks: the leader's
- * topology counts, and tasks that such a member may still run wait until it has left. Rejects with
- * the `KafkaError` where the cluster cannot be asked: another attempt or another leader may do.
+ * another topology, or whose subscription cannot be read, gets the reason and no tasks: the
+ * leader's topology counts, and tasks that such a member may still run wait until it has left.
+ * Rejects with the `KafkaError` where the cluster cannot be asked: another attempt or another
+ * leader may do.
  */
 export async function leaderAssignment(
   options: LeaderOptions,

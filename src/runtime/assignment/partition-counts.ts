@@ -5,8 +5,8 @@ import type { Topology } from '../../topology/topology.ts'
 
 /**
  * How many partitions every source and repartition topic has, or is to have, by names in Kafka. The
- * rules are those of Kafka Streams: a repartition topic has the count it was given; else that of the
- * topics it must match; else that of the largest source of the sub-topologies that write it.
+ * rules are those of Kafka Streams: a repartition topic has the count it was given; else that of
+ * the topics it must match; else that of the largest source of the sub-topologies that write it.
  */
 export function partitionCounts(
   topology: Topology,
@@ -40,7 +40,10 @@ export function partitionCounts(
   return counts
 }
 
-/** Topics whose counts must be equal, merged where groups overlap; a repartition topic alone is a group of one. */
+/**
+ * Topics whose counts must be equal, merged where groups overlap; a repartition topic alone is a
+ * group of one.
+ */
 function equalGroups(
   topology: Topology,
   applicationId: string,

@@ -49,9 +49,9 @@ export interface PartitionPlan {
 }
 
 /**
- * As Kafka Streams: a sub-topology has as many tasks as its largest source topic has partitions, and
- * its changelogs as many partitions. Throws `TOPIC_MISSING` naming every source topic that is not in
- * the metadata, `TOPIC_MISMATCHED` where co-partitioned topics differ in their counts, and
+ * As Kafka Streams: a sub-topology has as many tasks as its largest source topic has partitions,
+ * and its changelogs as many partitions. Throws `TOPIC_MISSING` naming every source topic that is
+ * not in the metadata, `TOPIC_MISMATCHED` where co-partitioned topics differ in their counts, and
  * `INVALID_TOPOLOGY` where two sources read one topic.
  */
 export function planPartitions(
@@ -98,7 +98,9 @@ export function planPartitions(
   return { tasks, sourceTopics: [...topics.values()].flat(), repartitions, changelogs }
 }
 
-/** The plan on the cluster as it is now. Throws as {@link planPartitions}, or the last `KafkaError`. */
+/**
+ * The plan on the cluster as it is now. Throws as {@link planPartitions}, or the last `KafkaError`.
+ */
 export async function readPartitionPlan(deps: {
   readonly port: KafkaPort
   readonly clock: Clock

@@ -40,10 +40,10 @@ export interface ProcessShare {
 }
 
 /**
- * What balance allows. With T tasks and M threads each thread gets ⌊T/M⌋ or ⌈T/M⌉, and a process with
- * k of the threads ⌊Tk/M⌋ or ⌈Tk/M⌉. Who rounds up is open until somebody takes the extra task, so
- * that stickiness can decide it. There are exactly T places, and as long as one is free some seat has
- * room: any order of taking ends in balance.
+ * What balance allows. With T tasks and M threads each thread gets ⌊T/M⌋ or ⌈T/M⌉, and a process
+ * with k of the threads ⌊Tk/M⌋ or ⌈Tk/M⌉. Who rounds up is open until somebody takes the extra
+ * task, so that stickiness can decide it. There are exactly T places, and as long as one is free
+ * some seat has room: any order of taking ends in balance.
  */
 export class Seats {
   /** By process, then thread: the same for every leader, whatever the order of members. */

@@ -2,8 +2,9 @@
  * What the members of a group tell their leader, and the leader them: JSON in the user data of
  * Kafka's consumer protocol, so that Kafka's tools can read the rest.
  *
- * Rolling upgrades: fields may be added at any time, readers ignore what they do not know. `version`
- * rises only when old readers would misunderstand; they then refuse with `INVALID_CONFIG`.
+ * Rolling upgrades: fields may be added at any time, readers ignore what they do not know.
+ * `version` rises only when old readers would misunderstand; they then refuse with
+ * `INVALID_CONFIG`.
  */
 import { errorCodes, StreamsError, type ErrorCode } from '../../core/errors.ts'
 import { parseTaskId, taskId, type TaskId } from '../../core/task-id.ts'
@@ -26,7 +27,10 @@ export interface SubscriptionOptions {
   readonly threadIndex: number
   /** Every task this thread holds, in whatever state. */
   readonly owned: readonly TaskId[]
-  /** Tasks with state on this process's disk: the sum of its changelog positions, or 0 where not known. */
+  /**
+   * Tasks with state on this process's disk: the sum of its changelog positions, or 0 where not
+   * known.
+   */
   readonly stored: ReadonlyMap<TaskId, number>
 }
 
@@ -54,9 +58,15 @@ export interface AssignedTask {
 
 export interface ParsedAssignment {
   readonly active: readonly TaskId[]
-  /** The same tasks as {@link active}, with what has to be known to open them: the leader's view of the cluster counts. */
+  /**
+   * The same tasks as {@link active}, with what has to be known to open them: the leader's view of
+   * the cluster counts.
+   */
   readonly tasks: readonly AssignedTask[]
-  /** A task waits until this member has closed it: join again as soon as it is, also when nothing had to be closed. */
+  /**
+   * A task waits until this member has closed it: join again as soon as it is, also when nothing
+   * had to be closed.
+   */
   readonly rejoinAfterRevoke: boolean
   readonly error: AssignmentError | undefined
 }

@@ -4,7 +4,9 @@ import { OrderedByteMap } from '../memory/ordered-byte-map.ts'
 import { estimateChange } from './estimate-change.ts'
 import { Overlay } from './overlay.ts'
 
-/** What an entry takes beside its bytes: strings, object, place in a Map. Measured under Node 24. */
+/**
+ * What an entry takes beside its bytes: strings, object, place in a Map. Measured under Node 24.
+ */
 const ENTRY_OVERHEAD_BYTES = 140
 
 /** A dirty key. Only its write buffer changes it. */

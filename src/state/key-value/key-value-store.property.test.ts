@@ -4,7 +4,7 @@ import { seededRandom } from '../../core/random.ts'
 import { json } from '../../serde/json.ts'
 import { string } from '../../serde/string.ts'
 import type { Kind } from '../key-value-store.contract.ts'
-import { StoreUnderTest } from '../store-under-test.ts'
+import { StoreUnderTest } from '../store-under-test.fixture.ts'
 
 interface Row {
   readonly value: number
@@ -12,8 +12,8 @@ interface Row {
 }
 
 /**
- * Random work on a store as its task does it, with commits, checkpoints and crashes, compared with a
- * plain Map at every step; and what it logs and announces, with what it holds at each commit.
+ * Random work on a store as its task does it, with commits, checkpoints and crashes, compared with
+ * a plain Map at every step; and what it logs and announces, with what it holds at each commit.
  */
 class Walk {
   readonly #under: StoreUnderTest<string, number>

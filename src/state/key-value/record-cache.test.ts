@@ -3,7 +3,7 @@ import type { Header } from '../../core/record.ts'
 import { json } from '../../serde/json.ts'
 import { int32 } from '../../serde/number.ts'
 import { string } from '../../serde/string.ts'
-import { type StoreOptions, StoreUnderTest } from '../store-under-test.ts'
+import { type StoreOptions, StoreUnderTest } from '../store-under-test.fixture.ts'
 
 const cachedStore = (options: Partial<StoreOptions<string, number>> = {}) =>
   StoreUnderTest.open({ key: string, value: int32, backend: 'memory', cached: true, ...options })

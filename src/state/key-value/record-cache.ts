@@ -31,10 +31,10 @@ interface Pending<K, V> {
 
 /**
  * Kafka Streams' record cache (KIP-63): updates of a key are coalesced until a flush, which comes
- * before every commit, or until the cache is full. Then each one is serialised, logged and announced
- * to the listener, in the order of the last update of each key, as Kafka Streams does. Where Kafka
- * Streams flushes all that is dirty once it must evict a dirty row, this evicts only as much as it
- * must: what was not updated for the longest time.
+ * before every commit, or until the cache is full. Then each one is serialised, logged and
+ * announced to the listener, in the order of the last update of each key, as Kafka Streams does.
+ * Where Kafka Streams flushes all that is dirty once it must evict a dirty row, this evicts only as
+ * much as it must: what was not updated for the longest time.
  */
 export class RecordCache<K, V> {
   readonly #rows: Rows<K, V>

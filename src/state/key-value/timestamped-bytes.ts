@@ -30,7 +30,9 @@ export function timestampOf(row: Uint8Array): number {
   return view.getInt32(0) * 2 ** 32 + view.getUint32(4)
 }
 
-/** A copy: a row is valid only until the next call, a deserialised value may point into its bytes. */
+/**
+ * A copy: a row is valid only until the next call, a deserialised value may point into its bytes.
+ */
 export const valueOf = (row: Uint8Array): Buffer => Buffer.from(row.subarray(TIMESTAMP_BYTES))
 
 function writeTimestamp(target: Buffer, timestampMs: number): void {

@@ -23,9 +23,9 @@ const NEW_BYTES = 128 * 1024
 
 /**
  * Makes the directory, and makes sure that LMDB can open it: where `mdb_env_open` fails, lmdb-js
- * 3.5.6 uses memory it has freed, and where the file ends before a page that is asked for, the memory
- * map does not give an error. Either is the end of the process. Throws what {@link openLmdbBackend}
- * throws.
+ * 3.5.6 uses memory it has freed, and where the file ends before a page that is asked for, the
+ * memory map does not give an error. Either is the end of the process. Throws what {@link
+ * openLmdbBackend} throws.
  */
 export function checkDataFile(directory: string): void {
   const path = join(directory, 'data.mdb')

@@ -146,30 +146,27 @@ describe('a directory that LMDB cannot use', () => {
     }
   })
 
-  test.skipIf(process.platform === 'win32')(
-    'loses nothing when the disk is full, and takes no more',
-    async () => {
-      await using directory = await temporaryDirectory()
-      const child = fileURLToPath(new URL('./lmdb-disk-full-child.ts', import.meta.url))
-      // The shell's limit of the file size, 1 MiB, stands for the disk's.
-      const { stdout } = await promisify(execFile)('bash', [
-        '-c',
-        `trap '' XFSZ; ulimit -f 1024; exec "$0" "$@"`,
-        process.execPath,
-        child,
-        directory.path,
-      ])
-      expect(JSON.parse(stdout)).toEqual([
-        'written',
-        'STATE_DIRECTORY_UNUSABLE',
-        'STATE_DIRECTORY_UNUSABLE',
-      ])
+  test('loses nothing when the disk is full, and takes no more', async () => {
+    await using directory = await temporaryDirectory()
+    const child = fileURLToPath(new URL('./lmdb-disk-full-child.fixture.ts', import.meta.url))
+    // The shell's limit of the file size, 1 MiB, stands for the disk's.
+    const { stdout } = await promisify(execFile)('bash', [
+      '-c',
+      `trap '' XFSZ; ulimit -f 1024; exec "$0" "$@"`,
+      process.execPath,
+      child,
+      directory.path,
+    ])
+    expect(JSON.parse(stdout)).toEqual([
+      'written',
+      'STATE_DIRECTORY_UNUSABLE',
+      'STATE_DIRECTORY_UNUSABLE',
+    ])
 
-      const backend = openLmdbBackend(directory.path)
-      expect(backend.position('orders')).toBe(1)
-      expect(entriesOf(backend.store('orders'))).toHaveLength(10)
-      await backend.close()
-      await write(directory.path, 2)
-    },
-  )
+    const backend = openLmdbBackend(directory.path)
+    expect(backend.position('orders')).toBe(1)
+    expect(entriesOf(backend.store('orders'))).toHaveLength(10)
+    await backend.close()
+    await write(directory.path, 2)
+  })
 })

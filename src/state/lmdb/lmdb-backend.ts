@@ -15,11 +15,12 @@ const binary = { keyEncoding: 'binary', encoding: 'binary' } as const
  * data is not what was written.
  *
  * Durability. A checkpoint is one LMDB transaction: its pages are flushed to the disk (fdatasync)
- * before the page of metadata that points to them is written, and that page is left to the operating
- * system (`noMetaSync`). After SIGKILL the last checkpoint is there, for the page cache outlives the
- * process. After a loss of power the last one may be missing, never half there, and the changelog
- * has it. One flush a checkpoint instead of two; `noSync`, without any, could leave metadata that
- * points to pages never written. lmdb-js's own `overlappingSync` flushes twice and on its own terms.
+ * before the page of metadata that points to them is written, and that page is left to the
+ * operating system (`noMetaSync`). After SIGKILL the last checkpoint is there, for the page cache
+ * outlives the process. After a loss of power the last one may be missing, never half there, and
+ * the changelog has it. One flush a checkpoint instead of two; `noSync`, without any, could leave
+ * metadata that points to pages never written. lmdb-js's own `overlappingSync` flushes twice and on
+ * its own terms.
  */
 export function openLmdbBackend(directory: string): StateBackend {
   return new LmdbBackend(directory)

@@ -16,7 +16,11 @@ const KILLS = 12
 async function killedAfter(directory: string, checkpoints: number): Promise<number> {
   const child = spawn(
     process.execPath,
-    [fileURLToPath(new URL('./lmdb-crash-child.ts', import.meta.url)), directory, String(ENTRIES)],
+    [
+      fileURLToPath(new URL('./lmdb-crash-child.fixture.ts', import.meta.url)),
+      directory,
+      String(ENTRIES),
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   const exited = once(child, 'exit')

@@ -1,6 +1,6 @@
 /*
- * LMDB refuses the empty key and, with pages of 4 KiB, keys beyond 1978 bytes. These keep every key,
- * in its order:
+ * LMDB refuses the empty key and, with pages of 4 KiB, keys beyond 1978 bytes. These keep every
+ * key, in its order:
  * - A key of nothing but zeros, the empty one included, gets one more zero. Nothing lies between.
  * - Keys beyond 1976 bytes that begin with the same 1976 bytes stand together in one LMDB entry, a
  *   bucket, whose key is those bytes and two zeros: after the key that ends there, before the next.

@@ -2,8 +2,8 @@ import { isStreamsError } from '../../core/errors.ts'
 import { openLmdbBackend } from './lmdb-backend.ts'
 
 /*
- * Started by a test under a limit of the file size, to be refused: writes a small checkpoint, then a
- * large one and a small one, and prints how each went.
+ * Started by a test under a limit of the file size, to be refused: writes a small checkpoint, then
+ * a large one and a small one, and prints how each went.
  */
 const backend = openLmdbBackend(process.argv[2] ?? '')
 const write = (position: number, count: number): string => {
