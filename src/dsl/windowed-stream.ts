@@ -108,8 +108,8 @@ export class SessionStream<out K, out V, in S = K> {
   }
 
   /**
-   * Folds the values into one of another type; `merge` joins what two sessions came to when a record
-   * closes the gap between them. Null deletes the result.
+   * Folds the values into one of another type; `merge` joins what two sessions came to when a
+   * record closes the gap between them. Null deletes the result.
    */
   aggregate<A>(
     initial: () => A,

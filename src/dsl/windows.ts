@@ -10,18 +10,18 @@ import type { SinkTopic } from '../topology/topic.ts'
 
 export interface WindowOptions<in K = unknown, in V = unknown> {
   /**
-   * How much later than the end of its window a record may come, in stream time; later ones are left
-   * out and counted as dropped. No default: it decides which records count.
+   * How much later than the end of its window a record may come, in stream time; later ones are
+   * left out and counted as dropped. No default: it decides which records count.
    */
   readonly grace: Duration
   /**
-   * `updates`, the default, sends on each change of a result; `on-close` sends a result once, when a
-   * record shows that its window has closed.
+   * `updates`, the default, sends on each change of a result; `on-close` sends a result once, when
+   * a record shows that its window has closed.
    */
   readonly emit?: EmitWhen
   /**
-   * With `on-close`: the least wall-clock time between two looks for closed windows. None by default,
-   * so that results come as soon as they can; with sliding and session windows over many keys a
+   * With `on-close`: the least wall-clock time between two looks for closed windows. None by
+   * default, so that results come as soon as they can; with sliding and session windows over many keys a
    * second, as in Kafka Streams, saves work.
    */
   readonly emitInterval?: Duration
@@ -63,8 +63,8 @@ export function hopping<K = unknown, V = unknown>(
 }
 
 /**
- * Windows that begin or end with a record, so that there is one for each set of records which are not
- * further apart than `difference` (Kafka Streams' sliding windows). Both ends are in a window.
+ * Windows that begin or end with a record, so that there is one for each set of records which are
+ * not further apart than `difference` (Kafka Streams' sliding windows). Both ends are in a window.
  */
 export const sliding = <K = unknown, V = unknown>(
   difference: Duration,

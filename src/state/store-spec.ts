@@ -34,8 +34,8 @@ interface WindowedSettings<K, V> extends StoreSettings<Windowed<K>, V> {
    */
   readonly retentionMs: number
   /**
-   * Rows are grouped by so much time, and by key in a group: about the length of what is read at once
-   * of one key, for windows that start at multiples of something this.
+   * Rows are grouped by so much time, and by key in a group: about the length of what is read at
+   * once of one key; for windows that start at multiples of something, that.
    */
   readonly groupMs: number
 }

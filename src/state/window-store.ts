@@ -2,9 +2,9 @@ import type { Windowed } from '../serde/windowed-key.ts'
 import type { KeyValue, KeyValueStore, ReadOnlyKeyValueStore } from './store.ts'
 
 /**
- * Rows by key and window; beside what it has of a key-value store with windowed keys, rows are found
- * by time: the start of their window. Rows older than the retention are not seen. `all` and `fetchAll`
- * go by start, then by the key's bytes.
+ * Rows by key and window; beside what it has of a key-value store with windowed keys, rows are
+ * found by time: the start of their window. Rows older than the retention are not seen. `all` and
+ * `fetchAll` go by start, then by the key's bytes.
  */
 export interface ReadOnlyWindowStore<in out K, out V> extends ReadOnlyKeyValueStore<
   Windowed<K>,

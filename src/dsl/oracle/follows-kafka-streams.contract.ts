@@ -79,7 +79,7 @@ const readKey = (key: string | null): string | WindowedKey | null =>
 /** `null` for null, a text as it is, a number in decimal. */
 export const str = (value: string | number | null): string => String(value)
 
-/** One test for each fixture of each family: every record, in order, and every row of the stores. */
+/** One test for each fixture of each family: every record, in order, and all rows of the stores. */
 export function followsKafkaStreams(families: Readonly<Record<string, Family>>): void {
   const files = readdirSync(fixtures).toSorted()
   for (const [family, build] of Object.entries(families)) {

@@ -18,8 +18,8 @@ interface Closing<K, A> {
 }
 
 /**
- * Sends on what closed windows came to, once: while a record is processed, where the close has moved
- * and the wall clock says that it is time (Kafka Streams' KIP-825).
+ * Sends on what closed windows came to, once: while a record is processed, where the close has
+ * moved and the wall clock says that it is time (Kafka Streams' KIP-825).
  */
 export function closing<K, A>(
   { emit, wallClockMs }: OperatorContext,

@@ -17,8 +17,8 @@ export interface Slot<out K> extends Windowed<K> {
  * index. The time is the start of a window or the end of a session.
  *
  * Local key: group (8 bytes), key, time within the group (6), then a sequence number (4) or the
- * session's start (8). In the changelog, as in Kafka Streams: key, start (8), sequence number (4), or
- * key, end (8), start (8).
+ * session's start (8). In the changelog, as in Kafka Streams: key, start (8), sequence number (4),
+ * or key, end (8), start (8).
  */
 export class RowLayout<K> {
   readonly serde: Serde<Slot<K>>
