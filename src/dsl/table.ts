@@ -8,6 +8,7 @@ import { addStep, after, declareStore, erased, type TableFlow } from './flow.ts'
 import { GroupedTable, groupTable } from './grouped-table.ts'
 import type { Stream } from './stream.ts'
 import type { GroupOptions } from './stream-options.ts'
+import { joinTables } from './table-table-join.ts'
 
 /**
  * The latest value of each key, changing with every update (Kafka Streams' KTable). Callbacks see
@@ -62,6 +63,41 @@ export class Table<out K, out V, in S = NonNullable<K>> {
     options: { readonly store?: StoreOption<K, NonNullable<V2>> } = {},
   ): Table<K, NonNullable<V2>, S> {
     return this.#derived('map-values', { derive: mapper, skipsAbsent: false }, options, undefined)
+  }
+
+  /**
+   * The rows of keys that both tables have, of two values; null where there is no such row. An
+   * update of either table is one of this table, with the larger timestamp of the two rows. Do not
+   * join two tables that are made of one: as in Kafka Streams, a deletion that takes both rows at
+   * once finds no partner and is not seen.
+   */
+  join<V2, W>(
+    other: Table<K, V2, never>,
+    joiner: (value: V, otherValue: V2, meta: Meta<K>) => W,
+    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+  ): Table<K, NonNullable<W>, S> {
+    const tables = { left: this['~flow'], right: other['~flow'] }
+    return new Table(joinTables('join', tables, joiner, options))
+  }
+
+  /** As `join`, with the rows that the other table has no row for. */
+  leftJoin<V2, W>(
+    other: Table<K, V2, never>,
+    joiner: (value: V, otherValue: V2 | null, meta: Meta<K>) => W,
+    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+  ): Table<K, NonNullable<W>, S> {
+    const tables = { left: this['~flow'], right: other['~flow'] }
+    return new Table(joinTables('left-join', tables, joiner, options))
+  }
+
+  /** As `join`, with the rows of either table that the other one has no row for. */
+  outerJoin<V2, W>(
+    other: Table<K, V2, never>,
+    joiner: (value: V | null, otherValue: V2 | null, meta: Meta<K>) => W,
+    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+  ): Table<K, NonNullable<W>, S> {
+    const tables = { left: this['~flow'], right: other['~flow'] }
+    return new Table(joinTables('outer-join', tables, joiner, options))
   }
 
   /** Every update as a record; a deletion has the value null. */

@@ -1,4 +1,6 @@
 import type { Meta } from '../../core/record.ts'
+import type { TopologyBuilder } from '../builder.ts'
+import type { Table } from '../table.ts'
 import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
 
 type Text = string | null
@@ -26,6 +28,26 @@ const joinerOf = (name: string): Joiner => {
   return joiner
 }
 
+const tablesOf = (builder: TopologyBuilder) => ({
+  left: builder.table(textTopic<string>('left'), { store: 'l' }),
+  right: builder.table(textTopic<string>('right'), { store: 'r' }),
+})
+
+/** The join twice: computed on the way, and kept. */
+const both = (
+  join: (options: { readonly store?: string }) => Table<string, string, string>,
+): void => {
+  join({}).toStream().to(output)
+  join({ store: 'j' }).toStream().to(textTopic<Text>('out-stored'))
+}
+
+const countLengths = (table: Table<string, string, string>): void =>
+  table
+    .groupBy((value) => [`n${value.length}`, 1], { name: 'by-length' })
+    .count({ store: 'n' })
+    .toStream()
+    .to(textTopic<number>('lengths'))
+
 followsKafkaStreams({
   'join-st-inner': (builder, { joiner }: Joined) => {
     const table = builder.table(rows, { store: 't' })
@@ -47,5 +69,37 @@ followsKafkaStreams({
       })
       .leftJoin(counts, joinerOf(joiner), { name: 'by-number' })
       .to(output)
+  },
+
+  'join-tt-inner': (builder, { joiner }: Joined) => {
+    const { left, right } = tablesOf(builder)
+    both((options) => left.join(right, joinerOf(joiner), options))
+  },
+
+  'join-tt-left': (builder, { joiner }: Joined) => {
+    const { left, right } = tablesOf(builder)
+    both((options) => left.leftJoin(right, joinerOf(joiner), options))
+  },
+
+  'join-tt-outer': (builder, { joiner }: Joined) => {
+    const { left, right } = tablesOf(builder)
+    both((options) => left.outerJoin(right, joinerOf(joiner), options))
+  },
+
+  'join-tt-chain': (builder, { joiner }: Joined) => {
+    const left = builder.table(textTopic<string>('left'), { store: 'a' })
+    const right = builder.table(textTopic<string>('right'), { store: 'b' })
+    const third = builder.table(textTopic<string>('third'), { store: 'c' })
+    const join = joinerOf(joiner)
+    const joined = left.leftJoin(right, join).outerJoin(third, join)
+    joined.toStream().to(output)
+    countLengths(joined)
+  },
+
+  'cached-table-join': (builder, { joiner }: Joined) => {
+    const { left, right } = tablesOf(builder)
+    const joined = left.outerJoin(right, joinerOf(joiner), { store: 'j' })
+    joined.toStream().to(output)
+    countLengths(joined)
   },
 })
