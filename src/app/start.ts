@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
@@ -43,6 +44,7 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
         connection: { ...connection, clientId: clientIdOf(connection, config) },
         statePath: directory.path,
         log: { level: 'info', pretty: false, file: undefined, ...options.log },
+        compileCache: getCompileCacheDir() !== undefined,
       },
       () => life.follow(workers.map((each) => each.state)),
     )

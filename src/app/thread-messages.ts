@@ -15,6 +15,8 @@ export interface ThreadStart {
   /** The state directory of the process. */
   readonly statePath: string
   readonly log: LogOptions
+  /** Whether the application keeps what it compiles for later starts (`module.enableCompileCache`). */
+  readonly compileCache: boolean
 }
 
 export type ToThread =

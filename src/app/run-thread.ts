@@ -1,0 +1,81 @@
+import type { MessagePort } from 'node:worker_threads'
+import { systemClock } from '../core/clock.ts'
+import { assertNever, StreamsError } from '../core/errors.ts'
+import { kafkajsPort } from '../kafka/kafkajs/kafkajs-port.ts'
+import { directoryStorage } from '../runtime/state-directory/directory-storage.ts'
+import { StreamThread } from '../runtime/thread/stream-thread.ts'
+import { errorData } from './error-data.ts'
+import { findValue } from './find-value.ts'
+import { loadTopology } from './load-topology.ts'
+import { pinoLogger } from './pino-logger.ts'
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts'
+
+/** Builds the worker's own equal graph and runs one stream thread on it until told to stop. */
+export async function runThread(start: ThreadStart, application: MessagePort): Promise<void> {
+  const post = (message: FromThread): void => application.postMessage(message)
+  try {
+    await run(start, application, post)
+  } catch (error) {
+    post({ type: 'failed', error: errorData(error) })
+  }
+}
+
+async function run(
+  start: ThreadStart,
+  application: MessagePort,
+  post: (message: FromThread) => void,
+): Promise<void> {
+  const { config, connection } = start
+  const topology = await loadTopology(start.topologyUrl)
+  if (topology.fingerprint !== start.fingerprint) {
+    throw new StreamsError('INVALID_TOPOLOGY', {
+      message: `${start.topologyUrl} builds a different topology each time it is loaded`,
+      hint: 'A topology must not depend on time, chance or the environment.',
+    })
+  }
+  const logger = await pinoLogger(start.log, {
+    application: config.applicationId,
+    thread: config.threadIndex,
+  })
+  const port = kafkajsPort(connection, { logger, clock: systemClock })
+  await port.connect()
+  try {
+    const thread = new StreamThread({
+      topology,
+      config,
+      port,
+      storage: directoryStorage(start.statePath),
+      clock: systemClock,
+      logger,
+      onStateChange: (state) => post({ type: 'state', state }),
+    })
+    application.on('message', (message: ToThread) => answer(message, thread, post))
+    await thread.run()
+  } finally {
+    await port.close()
+  }
+}
+
+function answer(
+  message: ToThread,
+  thread: StreamThread,
+  post: (message: FromThread) => void,
+): void {
+  switch (message.type) {
+    case 'stop':
+      thread.stop()
+      return
+    case 'snapshot':
+      post({ type: 'snapshot', requestId: message.requestId, snapshot: thread.snapshot() })
+      return
+    case 'get':
+      post({
+        type: 'value',
+        requestId: message.requestId,
+        ...findValue(thread, message.store, message.key),
+      })
+      return
+    default:
+      assertNever(message)
+  }
+}
