@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript, so that an old Node gets a sentence and not a syntax error.
 import { existsSync } from 'node:fs'
+import module from 'node:module'
 
 const [major] = process.versions.node.split('.')
 if (Number(major) < 24) {
@@ -15,6 +16,8 @@ if (isCheckout && !process.execArgv.includes(condition) && process.execve !== un
   // process goes on with another command line: signals and exit code stay what they are.
   process.execve(process.execPath, [process.execPath, condition, ...process.argv.slice(1)])
 }
+// What an earlier start has compiled, topologies in TypeScript too, is not compiled again.
+module.enableCompileCache()
 const built = new URL('../../dist/cli/main.js', import.meta.url)
 const { main } = await import(isCheckout ? source.href : built.href)
 process.exitCode = await main(process.argv.slice(2))
