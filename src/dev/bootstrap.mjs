@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.mjs'
 
 const NODE_MAJOR = 24
+const LOOK_MS = 500
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const modules = join(root, 'node_modules')
 const bundledNode = join(modules, '.bin', 'node')
@@ -36,8 +37,16 @@ const run = (file, args, cwd) =>
     const forward = () => child.kill('SIGTERM')
     process.on('SIGINT', wait)
     process.on('SIGTERM', forward)
+    // Killed, npm cannot tell us: nothing of what it has started should be in the way of the next.
+    const parent = process.ppid
+    const look = setInterval(() => {
+      if (process.ppid === parent) return
+      child.kill('SIGHUP')
+      process.exit(1)
+    }, LOOK_MS)
     child.once('error', reject)
     child.once('exit', (code, signal) => {
+      clearInterval(look)
       process.off('SIGINT', wait)
       process.off('SIGTERM', forward)
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1))

@@ -7,6 +7,7 @@ import orders, { commands, events, failed, payments, refused } from '../orders.t
 import { closeAccount, type Account } from './account.ts'
 import { openCluster, type DemoCluster } from './demo-cluster.ts'
 import { demoOptions, demoUsage, type DemoOptions } from './demo-options.ts'
+import { listenForEnd } from './ending.ts'
 import { InputWriter } from './input-writer.ts'
 import { Observer } from './observer.ts'
 import { accountLines } from './screen.ts'
@@ -28,7 +29,7 @@ const say = (line: string): void => {
 
 /** Generated commands and payments go in, the orders service runs, and every record is accounted for. */
 async function demo(options: DemoOptions): Promise<Account> {
-  const ending = endOnSignals()
+  const ending = listenForEnd()
   await using cluster = await openCluster(options.inMemory, say)
   await createTopics(cluster)
   const run = randomUUID()
@@ -62,20 +63,6 @@ async function demo(options: DemoOptions): Promise<Account> {
     deadLetters: failed.name,
   }
   return await closeAccount(cluster.port, systemClock, topics, run)
-}
-
-/** The first signal ends the input, and what was written is still processed; the second ends all. */
-function endOnSignals(): { input?: InputWriter } {
-  const ending: { input?: InputWriter } = {}
-  const onSignal = (signal: NodeJS.Signals): void => {
-    const { input } = ending
-    // What listens for the exit removes its traces; Kafka's supervisor notices by itself.
-    if (input === undefined || input.isStopped) process.exit(signal === 'SIGINT' ? 130 : 143)
-    input.stop()
-  }
-  process.on('SIGINT', onSignal)
-  process.on('SIGTERM', onSignal)
-  return ending
 }
 
 async function createTopics({ port }: DemoCluster): Promise<void> {

@@ -40,7 +40,7 @@ const doors: readonly { readonly word: RegExp; readonly files: readonly string[]
   { word: /\bconsole\./g, files: ['src/cli/terminal.ts'] },
   {
     word: /(?<!\.)\b(?:setTimeout|setInterval|setImmediate)\b/g,
-    files: ['src/core/clock.ts', 'src/core/yield.ts', 'src/dev/lock.mjs'],
+    files: ['src/core/clock.ts', 'src/core/yield.ts', 'src/dev/lock.mjs', 'src/dev/bootstrap.mjs'],
   },
 ]
 
