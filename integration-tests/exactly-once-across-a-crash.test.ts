@@ -37,7 +37,8 @@ async function underFire(
       guarantee,
       'state-dir': directories[index] as string,
       'session-timeout': '1500ms',
-      'commit-interval': '50ms',
+      // Without transactions a kill must fall between an output and a commit to show.
+      'commit-interval': guarantee === 'exactly-once' ? '50ms' : '2s',
       'checkpoint-interval': '300ms',
       'log-level': 'info',
     })
