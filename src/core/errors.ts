@@ -7,6 +7,7 @@ export const errorCodes = [
   'INVALID_CONFIG',
   'SERDE_FAILED',
   'PROCESSING_FAILED',
+  'RECORD_LATE',
   'TASK_MIGRATED',
   'TASK_CORRUPTED',
   'TOPIC_MISSING',

@@ -72,15 +72,16 @@ export function windowedTable<K, A, S>(
     operator: step.operator,
     name: `${step.operator}(${name})`,
     stores: [name],
-    outputs: late === undefined ? [] : [lateOutput],
+    outputs: typeof late === 'string' ? [] : [lateOutput],
     create: step.create({
       store: name,
       emit,
       emitIntervalMs,
-      lateOutput: late === undefined ? undefined : lateOutput,
+      late: typeof late === 'string' ? late : { output: lateOutput },
     }),
   })
-  if (late !== undefined) {
+  if (late === 'dead-letter') flow.graph.checkDeadLetters(`${step.operator}(${name})`)
+  if (typeof late !== 'string') {
     const from = { node, output: lateOutput }
     flow.graph.addSink({ inputs: [from], target: sinkTarget(late), partition: undefined })
   }

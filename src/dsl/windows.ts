@@ -25,8 +25,11 @@ export interface WindowOptions<in K = unknown, in V = unknown> {
    * second, as in Kafka Streams, saves work.
    */
   readonly emitInterval?: Duration
-  /** Where a record goes that was too late for all its windows; `drop` by default. */
-  readonly late?: SinkTopic<K, V> | 'drop'
+  /**
+   * Where a record goes that was too late for all its windows: a topic, or the dead letters of the
+   * topology. `drop`, the default, counts it only, as is done in any case.
+   */
+  readonly late?: SinkTopic<K, V> | 'dead-letter' | 'drop'
 }
 
 /** Windows over a stream of these keys and values: only `late` cares which. */
@@ -34,7 +37,7 @@ interface Windowing<in K, in V, out W> {
   readonly windows: W
   readonly emit: EmitWhen
   readonly emitIntervalMs: number
-  readonly late: SinkTopic<K, V> | undefined
+  readonly late: SinkTopic<K, V> | 'dead-letter' | 'drop'
 }
 
 export type TimeWindows<K = unknown, V = unknown> = Windowing<K, V, FixedWindows | SlidingWindows>
@@ -96,13 +99,13 @@ export const unlimited = (): TimeWindows =>
 
 const windowing = <K, V, W>(
   windows: W,
-  { emit = 'updates', emitInterval, late }: Omit<WindowOptions<K, V>, 'grace'>,
+  { emit = 'updates', emitInterval, late = 'drop' }: Omit<WindowOptions<K, V>, 'grace'>,
 ): Windowing<K, V, W> =>
   Object.freeze({
     windows: Object.freeze(windows),
     emit,
     emitIntervalMs: emitInterval === undefined ? 0 : durationMs(emitInterval),
-    late: late === 'drop' ? undefined : late,
+    late,
   })
 
 function graceOf({ grace }: { readonly grace: Duration }): number {

@@ -35,6 +35,7 @@ function reactionToCode(code: ErrorCode): Reaction {
   switch (code) {
     case 'SERDE_FAILED':
     case 'PROCESSING_FAILED':
+    case 'RECORD_LATE':
       return 'record'
     case 'TASK_MIGRATED':
       return 'migrated'

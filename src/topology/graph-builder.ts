@@ -137,6 +137,11 @@ export class GraphBuilder {
     return { name, internal: true }
   }
 
+  /** For a step that sets records aside: throws where there is no place for them. */
+  checkDeadLetters(what: string): void {
+    checkPolicy(what, 'dead-letter', this.#options.deadLetters)
+  }
+
   build(): Topology {
     this.#checkOpen()
     if (this.#sources.size === 0) {

@@ -1,3 +1,4 @@
+import type { StreamsError } from '../core/errors.ts'
 import type { Headers, StreamRecord } from '../core/record.ts'
 import type { RecordMeta } from '../core/record-meta.ts'
 import type { KeyValueStore } from '../state/store.ts'
@@ -48,6 +49,11 @@ export interface OperatorContext {
    * Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does.
    */
   readonly recordDropped: (reason: string) => void
+  /**
+   * Sets the record that is being processed aside in the topology's dead letters, and goes on. An
+   * update that has left a cache is no record: it is left out.
+   */
+  readonly deadLetter: (error: StreamsError) => void
 }
 
 /** A step at work in one task: sees records, its stores and its context; no Kafka. */

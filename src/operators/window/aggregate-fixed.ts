@@ -4,7 +4,7 @@ import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { FixedWindows } from './windows.ts'
-import { windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 /**
  * Folds the records of each key and window into one value (Kafka Streams' KStreamWindowAggregate).
@@ -18,8 +18,8 @@ export const aggregateFixed =
   ): OperatorFactory =>
   (context) => {
     const { meta, recordDropped } = context
-    const { initial, add, lateOutput } = aggregation
-    const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
+    const { initial, add, late } = aggregation
+    const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
     const put = windowUpdate<K, A>(context, aggregation)
@@ -61,7 +61,7 @@ export const aggregateFixed =
             put(windowKey, result, old?.value ?? null, resultMs, headers)
           } else recordDropped('record for a window that has closed')
         }
-        if (!taken) emitLate?.(key, value, timestampMs, headers)
+        if (!taken) emitLate(key, value, timestampMs, headers)
         if (aggregation.emit === 'on-close') emitClosed(closeMs, headers)
       },
     }

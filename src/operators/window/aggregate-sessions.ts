@@ -4,7 +4,7 @@ import type { Progressive, SessionStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { SessionWindows } from './windows.ts'
-import { windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 export interface SessionAggregation<in K, in V, in out A> extends WindowAggregation<K, V, A> {
   /** Joins what was begun with `initial` and what a session came to. */
@@ -24,8 +24,8 @@ export const aggregateSessions =
   ): OperatorFactory =>
   (context) => {
     const { meta, recordDropped } = context
-    const { initial, add, merge, lateOutput } = aggregation
-    const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
+    const { initial, add, merge, late } = aggregation
+    const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as SessionStore<K, A> & Progressive
     const { progress, findSessions, fetchEnded } = rows
     const put = windowUpdate<K, A>(context, aggregation)
@@ -54,7 +54,7 @@ export const aggregateSessions =
         }
         if (endMs < closeMs) {
           recordDropped('record for a session that has closed')
-          emitLate?.(key, value, timestampMs, headers)
+          emitLate(key, value, timestampMs, headers)
         } else {
           // A repeat of a single point replaces its session: it is no deletion.
           if (startMs !== endMs) {

@@ -6,7 +6,7 @@ import type { OperatorContext, OperatorFactory } from '../../topology/processor.
 import type { TableStore } from '../table-store.ts'
 import { closing } from './closing.ts'
 import type { SlidingWindows } from './windows.ts'
-import { windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 /**
  * Folds the records of each key and sliding window into one value (Kafka Streams'
@@ -18,8 +18,8 @@ export const aggregateSliding =
   (context) => {
     const { recordDropped } = context
     const { differenceMs, graceMs } = windows
-    const { lateOutput } = aggregation
-    const emitLate = lateOutput === undefined ? undefined : context.emitTo(lateOutput)
+    const { late } = aggregation
+    const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
@@ -40,7 +40,7 @@ export const aggregateSliding =
         const closeMs = progress.streamTimeMs - graceMs
         if (timestampMs + differenceMs < closeMs) {
           recordDropped('record for windows that have closed')
-          emitLate?.(key, value, timestampMs, headers)
+          emitLate(key, value, timestampMs, headers)
           return
         }
         step.take(key as K, value as V, timestampMs, headers, closeMs)

@@ -1,6 +1,7 @@
 import type { Meta } from '../../core/record.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
-import type { OperatorContext } from '../../topology/processor.ts'
+import { StreamsError } from '../../core/errors.ts'
+import type { Emit, OperatorContext } from '../../topology/processor.ts'
 import { tableStore, type TableStore } from '../table-store.ts'
 import type { EmitWhen } from './windows.ts'
 
@@ -12,8 +13,25 @@ export interface WindowAggregation<in K, in V, in out A> {
   readonly emit: EmitWhen
   /** The least wall-clock time between two looks for closed windows. */
   readonly emitIntervalMs: number
-  /** Where a record goes that came too late for each of its windows; undefined: nowhere. */
-  readonly lateOutput: string | undefined
+  /** Where a record goes that came too late for each of its windows. */
+  readonly late: 'drop' | 'dead-letter' | { readonly output: string }
+}
+
+/** Sends on, or sets aside, a record that came too late. */
+export function lateSink(
+  { emitTo, deadLetter, nodeName, streamTimeMs }: OperatorContext,
+  late: WindowAggregation<never, never, never>['late'],
+): Emit {
+  if (late === 'drop') return () => {}
+  if (late !== 'dead-letter') return emitTo(late.output)
+  return (_key, _value, timestampMs) => {
+    deadLetter(
+      new StreamsError('RECORD_LATE', {
+        message: `a record of time ${timestampMs} came to "${nodeName}" at stream time ${streamTimeMs()}, after its windows had closed`,
+        hint: 'Give the windows more grace if such records should count.',
+      }),
+    )
+  }
 }
 
 /** Puts the row of a window; announces it too, unless results wait for the window to close. */

@@ -80,6 +80,7 @@ export class Task {
   #inputs: readonly Input[] = []
   #streamTimeMs = -1
   #dirty = false
+  #processing: PartitionQueue | undefined
   #closing = false
 
   constructor(options: TaskOptions) {
@@ -200,6 +201,7 @@ export class Task {
         counters.dropped += 1
         logger.debug({ node: node.name, task: this.id, reason }, 'record dropped')
       },
+      deadLetter: (error) => this.#setAside(failureAt(node.name, error)),
     }
   }
 
@@ -247,14 +249,26 @@ export class Task {
     } else {
       const timestampMs = queue.headTimestampMs
       if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
+      this.#processing = queue
       try {
         emit(queue.headKey, queue.headValue, timestampMs, run.headers)
       } catch (error) {
         this.#fail(queue, error, this.#options.topology.onFailure)
+      } finally {
+        this.#processing = undefined
       }
     }
     queue.pass()
     this.#punctuations.fire('stream-time', this.#streamTimeMs)
+  }
+
+  /** Of a record that is being processed; an update that leaves a cache has none of its own. */
+  #setAside(error: unknown): void {
+    const queue = this.#processing
+    const { topic, partition, offset } = this.#meta
+    if (queue === undefined || queue.run.offset !== offset) return
+    if (queue.topic !== topic || queue.partition !== partition) return
+    this.#fail(queue, error, 'dead-letter')
   }
 
   #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {

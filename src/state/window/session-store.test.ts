@@ -80,7 +80,7 @@ describe.each(kinds)('a session store on $backend with a cache of $cacheMaxBytes
   test('the changelog has the keys of Kafka Streams, and brings the sessions back', async () => {
     await using under = await filled()
     under.handle.flush()
-    expect(under.log[0]?.key.toString('hex')).toBe('61' + '0000000000000bb8' + '0000000000000000')
+    expect(under.log[0]?.key.toString('hex')).toBe('610000000000000bb80000000000000000')
     await under.restart()
     expect(text(under.store.all())).toBe(
       'a@0-3000=1 b@2000-3000=3 a@20000-21000=2 a@100000-140000=4',

@@ -107,7 +107,7 @@ describe.each(kinds)('a window store on $backend with a cache of $cacheMaxBytes 
     under.store.put(at('a', 60_000), 1, 70_000)
     under.handle.flush()
     expect(under.log[0]).toEqual({
-      key: Buffer.from('61' + '000000000000ea60' + '00000000', 'hex'),
+      key: Buffer.from('61000000000000ea6000000000', 'hex'),
       value: Buffer.from('1'),
       timestampMs: 70_000,
     })
