@@ -82,7 +82,7 @@ export class StreamThread {
   readonly #committer: Committer
   readonly #purge: RepartitionPurge
   readonly #turns: Turns
-  /** To be opened without a record cache. */
+  /** To be opened without a record cache, until they have committed. */
   readonly #uncached = new Set<TaskId>()
   /** In a row, without a commit in between. */
   #failures = 0
@@ -146,7 +146,7 @@ export class StreamThread {
     const { topology, config, clock, logger } = this.#options
     // All stores of the thread share what it may take; who comes later finds the others here.
     const stores = Math.max(1, storeCount(topology, this.#tasks.ids))
-    const isUncached = this.#uncached.delete(plan.id)
+    const isUncached = this.#uncached.has(plan.id)
     return new Task({
       ...plan,
       topology,
@@ -281,7 +281,11 @@ export class StreamThread {
 
   async #commit(): Promise<void> {
     const { running } = this.#tasks
-    if (await this.#committer.commit(running, this.#outgoing.producer)) this.#failures = 0
+    if (await this.#committer.commit(running, this.#outgoing.producer)) {
+      this.#failures = 0
+      // Not before: when two tasks fail in turn, each has to stay without until both are through.
+      for (const { id } of running) this.#uncached.delete(id)
+    }
     this.#purge.afterCommit(running)
   }
 
