@@ -64,7 +64,7 @@ function refuseOtherCounts(differences: readonly TopicDifference[]): void {
   )
   throw new StreamsError('TOPIC_MISMATCHED', {
     message: `internal topic ${facts.join(', ')}`,
-    hint: 'Partitions of a source topic were probably added. Move to a source topic with the old count, use a new application id, or start over: stop every instance, delete these topics and the state directories, then `millrace replay --to-earliest`.',
+    hint: 'Partitions of a source topic were probably added. Move to a source topic with the old count, use a new application id, or start over: stop every instance, delete these topics, the group and the state directories.',
   })
 }
 
