@@ -15,6 +15,8 @@ export {
 export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
 export type { TableJoinOptions } from './dsl/stream-table-join.ts'
+export type { TableTableOptions } from './dsl/table-table-join.ts'
+export type { ForeignKeyOptions } from './dsl/foreign-key-join.ts'
 export type { GroupedTable } from './dsl/grouped-table.ts'
 export type {
   GroupOptions,

@@ -8,8 +8,13 @@ import {
 } from '../operators/join/table-table-join.ts'
 import type { TableDemand } from '../operators/table-derive.ts'
 import { storeView } from '../operators/table-view.ts'
-import { storeNameOf, type AnyStoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
 import { declareStore, viewOf, type TableFlow } from './flow.ts'
+
+export interface TableTableOptions<K, W> {
+  /** Where the result is kept; it is computed on the way where none is given. */
+  readonly store?: StoreOption<K, NonNullable<W>>
+}
 
 const kinds = {
   join: { left: false, right: false },

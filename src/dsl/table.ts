@@ -5,10 +5,11 @@ import { tableToStream } from '../operators/table-to-stream.ts'
 import type { Serde } from '../serde/serde.ts'
 import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
 import { addStep, after, declareStore, erased, type TableFlow } from './flow.ts'
+import { joinByForeignKey, type ForeignKeyOptions } from './foreign-key-join.ts'
 import { GroupedTable, groupTable } from './grouped-table.ts'
 import type { Stream } from './stream.ts'
 import type { GroupOptions } from './stream-options.ts'
-import { joinTables } from './table-table-join.ts'
+import { joinTables, type TableTableOptions } from './table-table-join.ts'
 
 /**
  * The latest value of each key, changing with every update (Kafka Streams' KTable). Callbacks see
@@ -70,31 +71,62 @@ export class Table<out K, out V, in S = NonNullable<K>> {
    * update of either table is one of this table, with the larger timestamp of the two rows. Do not
    * join two tables that are made of one: as in Kafka Streams, a deletion that takes both rows at
    * once finds no partner and is not seen.
+   *
+   * With `foreignKey`, each row is joined with the other table's row by the key that is in it; a
+   * row without such a key has none. The topics between them are called after `name`.
    */
   join<V2, W>(
     other: Table<K, V2, never>,
     joiner: (value: V, otherValue: V2, meta: Meta<K>) => W,
-    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+    options?: TableTableOptions<K, W>,
+  ): Table<K, NonNullable<W>, S>
+  join<K2, V2, W>(
+    other: Table<K2, V2, never>,
+    joiner: (value: V, otherValue: V2, meta: Meta<K>) => W,
+    options: ForeignKeyOptions<K, V, K2, W>,
+  ): Table<K, NonNullable<W>, S>
+  join<V2, W>(
+    other: Table<never, V2, never>,
+    joiner: (value: V, otherValue: V2 & null, meta: Meta<K>) => W,
+    options: TableTableOptions<K, W> | ForeignKeyOptions<K, V, never, W> = {},
   ): Table<K, NonNullable<W>, S> {
     const tables = { left: this['~flow'], right: other['~flow'] }
-    return new Table(joinTables('join', tables, joiner, options))
+    return new Table(
+      'foreignKey' in options
+        ? joinByForeignKey(false, tables, joiner, options)
+        : joinTables('join', tables, joiner, options),
+    )
   }
 
   /** As `join`, with the rows that the other table has no row for. */
   leftJoin<V2, W>(
     other: Table<K, V2, never>,
     joiner: (value: V, otherValue: V2 | null, meta: Meta<K>) => W,
-    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+    options?: TableTableOptions<K, W>,
+  ): Table<K, NonNullable<W>, S>
+  leftJoin<K2, V2, W>(
+    other: Table<K2, V2, never>,
+    joiner: (value: V, otherValue: V2 | null, meta: Meta<K>) => W,
+    options: ForeignKeyOptions<K, V, K2, W>,
+  ): Table<K, NonNullable<W>, S>
+  leftJoin<V2, W>(
+    other: Table<never, V2, never>,
+    joiner: (value: V, otherValue: V2 & null, meta: Meta<K>) => W,
+    options: TableTableOptions<K, W> | ForeignKeyOptions<K, V, never, W> = {},
   ): Table<K, NonNullable<W>, S> {
     const tables = { left: this['~flow'], right: other['~flow'] }
-    return new Table(joinTables('left-join', tables, joiner, options))
+    return new Table(
+      'foreignKey' in options
+        ? joinByForeignKey(true, tables, joiner, options)
+        : joinTables('left-join', tables, joiner, options),
+    )
   }
 
   /** As `join`, with the rows of either table that the other one has no row for. */
   outerJoin<V2, W>(
     other: Table<K, V2, never>,
     joiner: (value: V | null, otherValue: V2 | null, meta: Meta<K>) => W,
-    options: { readonly store?: StoreOption<K, NonNullable<W>> } = {},
+    options: TableTableOptions<K, W> = {},
   ): Table<K, NonNullable<W>, S> {
     const tables = { left: this['~flow'], right: other['~flow'] }
     return new Table(joinTables('outer-join', tables, joiner, options))

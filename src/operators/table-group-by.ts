@@ -40,7 +40,7 @@ const change = (newValue: unknown, oldValue: unknown): Change => ({ newValue, ol
 const isPresent = (value: unknown): boolean => value !== null && value !== undefined
 
 /** Keys are equal where Kafka sees the same bytes: objects have no equality of their own. */
-const sameKey = (left: unknown, right: unknown, serde: Serializer<unknown>): boolean =>
+export const sameKey = (left: unknown, right: unknown, serde: Serializer<unknown>): boolean =>
   left === right ||
   (typeof left === 'object' &&
     typeof right === 'object' &&

@@ -1,4 +1,4 @@
-import type { OperatorFactory } from '../topology/processor.ts'
+import type { Change, OperatorFactory } from '../topology/processor.ts'
 import { tableStore } from './table-store.ts'
 
 /**
@@ -21,3 +21,11 @@ export const tableSource =
       },
     }
   }
+
+/** As {@link tableSource}, for a table that is kept nowhere: nobody knows what was replaced. */
+export const passingTable: OperatorFactory = ({ emit }) => ({
+  process: (key, value, timestampMs, headers) => {
+    const change: Change = { newValue: value ?? null, oldValue: null }
+    emit(key, change, timestampMs, headers)
+  },
+})

@@ -33,6 +33,24 @@ const tablesOf = (builder: TopologyBuilder) => ({
   right: builder.table(textTopic<string>('right'), { store: 'r' }),
 })
 
+interface Naming {
+  readonly fk: Text
+  readonly v: number
+}
+interface Separated {
+  readonly sep: string
+}
+
+const namingTablesOf = (builder: TopologyBuilder) => ({
+  left: builder.table(textTopic<Naming>('left'), { store: 'l' }),
+  right: builder.table(textTopic<string>('right'), { store: 'r' }),
+})
+
+const byForeignKey = ({ store = 'passing' }: { readonly store?: string }) => ({
+  foreignKey: ({ fk }: Naming): Text => fk,
+  name: `by-foreign-key-${store}`,
+})
+
 /** The join twice: computed on the way, and kept. */
 const both = (
   join: (options: { readonly store?: string }) => Table<string, string, string>,
@@ -101,5 +119,22 @@ followsKafkaStreams({
     const joined = left.outerJoin(right, joinerOf(joiner), { store: 'j' })
     joined.toStream().to(output)
     countLengths(joined)
+  },
+
+  'join-fk-inner': (builder, { sep }: Separated) => {
+    const { left, right } = namingTablesOf(builder)
+    both((options) =>
+      left.join(right, ({ v }, name) => v + sep + name, { ...byForeignKey(options), ...options }),
+    )
+  },
+
+  'join-fk-left': (builder, { sep }: Separated) => {
+    const { left, right } = namingTablesOf(builder)
+    both((options) =>
+      left.leftJoin(right, ({ v }, name) => v + sep + name, {
+        ...byForeignKey(options),
+        ...options,
+      }),
+    )
   },
 })

@@ -25,10 +25,11 @@ export interface TableJoinSide {
 }
 
 /**
- * One side of a join of two tables by their keys (Kafka Streams' KTableKTable…Join): an update meets
- * the row that the other table has now. The result's timestamp is the larger of both rows'. Where the
- * partner is missing and the join needs one, nothing is forwarded: there was no row either. Rows that
- * are kept without a partner need the old values of their table, to tell a deletion of nothing.
+ * One side of a join of two tables by their keys (Kafka Streams' KTableKTable…Join): an update
+ * meets the row that the other table has now. The result's timestamp is the larger of both rows'.
+ * Where the partner is missing and the join needs one, nothing is forwarded: there was no row
+ * either. Rows that are kept without a partner need the old values of their table, to tell a
+ * deletion of nothing.
  */
 export const tableJoinSide =
   ({ side, partners, kept, joiner, demand }: TableJoinSide): OperatorFactory =>
