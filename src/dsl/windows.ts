@@ -21,8 +21,8 @@ export interface WindowOptions<in K = unknown, in V = unknown> {
   readonly emit?: EmitWhen
   /**
    * With `on-close`: the least wall-clock time between two looks for closed windows. None by
-   * default, so that results come as soon as they can; with sliding and session windows over many keys a
-   * second, as in Kafka Streams, saves work.
+   * default, so that results come as soon as they can; with sliding and session windows over many
+   * keys a second, as in Kafka Streams, saves work.
    */
   readonly emitInterval?: Duration
   /**
