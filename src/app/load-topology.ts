@@ -1,5 +1,6 @@
-import { isStreamsError, messageOf, StreamsError } from '../core/errors.ts'
+import { isStreamsError, StreamsError } from '../core/errors.ts'
 import type { Topology } from '../topology/topology.ts'
+import { loadFailure, modulePath, placeIn } from './load-failure.ts'
 
 const isTopology = (value: unknown): value is Topology =>
   typeof value === 'object' &&
@@ -10,20 +11,29 @@ const isTopology = (value: unknown): value is Topology =>
 
 /** Imports a module and gives its default export, which must be a topology. */
 export async function loadTopology(url: string): Promise<Topology> {
-  let module: { readonly default?: unknown }
+  let module: Readonly<Record<string, unknown>>
   try {
-    module = (await import(url)) as { readonly default?: unknown }
+    module = (await import(url)) as Readonly<Record<string, unknown>>
   } catch (error) {
-    if (isStreamsError(error)) throw error
-    throw new StreamsError('INVALID_TOPOLOGY', {
-      message: `${url} cannot be loaded: ${messageOf(error).split('\n')[0]}`,
-      hint: 'Check the path, and that the module compiles by itself: `node <file>`.',
-      cause: error,
-    })
+    throw isStreamsError(error) ? withPlace(error) : loadFailure(url, error)
   }
-  if (isTopology(module.default)) return module.default
+  if (isTopology(module['default'])) return module['default']
+  const [named] = Object.keys(module).filter((name) => isTopology(module[name]))
   throw new StreamsError('INVALID_TOPOLOGY', {
-    message: `${url} has no topology as its default export`,
-    hint: "Write `export default topology('name', (builder) => { … })`.",
+    message: `${modulePath(url)} has no topology as its default export`,
+    hint:
+      named === undefined
+        ? "Write `export default topology('name', (builder) => { … })`."
+        : `"${named}" is one: add \`export default ${named}\`.`,
   })
+}
+
+/** A topology is refused by what built it: the line that asked for it is in the user's module. */
+function withPlace(error: StreamsError): StreamsError {
+  const place = placeIn(error)
+  if (place === undefined) return error
+  const { code, hint, stack } = error
+  const placed = new StreamsError(code, { message: `${error.message} (${place})`, hint })
+  if (stack !== undefined) placed.stack = stack
+  return placed
 }

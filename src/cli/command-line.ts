@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
+import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { environmentVariable } from './environment.ts'
+import { nearest } from './nearest.ts'
 
 /** An option of a command. Each can also be given as `MILLRACE_<NAME>` in the environment. */
 export interface OptionSpec {
@@ -8,29 +10,41 @@ export interface OptionSpec {
   /** What follows the option in the help, for example `DIR`. */
   readonly value?: string
   readonly help: string
-  readonly short?: string
 }
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>
 
+/** What was given to a command. The command line wins over the environment. */
 export interface CommandLine {
-  readonly positionals: readonly string[]
+  /** The words of the command, for example `dlq list`. */
+  readonly command: string
+  readonly operands: readonly string[]
   readonly text: (name: string) => string | undefined
   readonly flag: (name: string) => boolean
-  readonly number: (name: string) => number | undefined
+  /** A whole number, not below `least`. */
+  readonly number: (name: string, least: number) => number | undefined
+  readonly duration: (name: string) => Duration | undefined
+  /** One of a few words. */
+  readonly choice: <T extends string>(name: string, words: readonly T[]) => T | undefined
 }
 
 export interface Command {
   readonly usage: string
   readonly help: string
+  /** What stands without an option, `<topology.ts>` for example; without it nothing may. */
+  readonly operand?: string
+  readonly takesMany?: boolean
   readonly options: OptionSpecs
-  /** Resolves to the exit code. */
-  readonly run: (line: CommandLine) => Promise<number>
+  /**
+   * Resolves to the exit code. A rejection after the call of `began` is a failure of work under way,
+   * one before it says that the work could not begin.
+   */
+  readonly run: (line: CommandLine, began: () => void) => Promise<number>
 }
 
 /** What every command that talks to Kafka takes. */
 export const connectionOptions: OptionSpecs = {
-  brokers: { type: 'string', value: 'HOST:PORT,…', help: 'brokers to begin with' },
+  brokers: { type: 'string', value: 'HOST:PORT,…', help: 'brokers to begin with (localhost:9092)' },
   'client-id': { type: 'string', value: 'ID', help: "our name in the brokers' logs" },
   tls: { type: 'boolean', help: 'connect with TLS' },
   'sasl-mechanism': {
@@ -46,71 +60,141 @@ export const connectionOptions: OptionSpecs = {
   },
 }
 
+const everywhere: OptionSpecs = {
+  verbose: { type: 'boolean', help: 'add the stack trace to an error' },
+  help: { type: 'boolean', help: 'show this and end' },
+}
+
 export const environmentName = (option: string): string =>
   `MILLRACE_${option.toUpperCase().replaceAll('-', '_')}`
 
-/** Bad usage is `INVALID_CONFIG`; the command line wins over the environment. */
-export function parseCommandLine(args: readonly string[], specs: OptionSpecs): CommandLine {
-  const { values, positionals } = parse(args, specs)
-  const given = (name: string): string | boolean | undefined =>
-    values[name] ?? environmentVariable(environmentName(name))
-  const text = (name: string): string | undefined => {
-    const value = given(name)
-    return typeof value === 'string' ? value : undefined
+/** Bad usage is `INVALID_CONFIG`. */
+export function parseCommandLine(
+  args: readonly string[],
+  name: string,
+  command: Command,
+): CommandLine {
+  const { options, operands } = parsed(args, name, command)
+  checkOperands(operands, name, command)
+  const given = (option: string): Given | undefined => {
+    if (options.has(option)) return { by: `--${option}`, value: options.get(option) ?? 'true' }
+    const by = environmentName(option)
+    const value = environmentVariable(by)
+    return value === undefined ? undefined : { by, value }
   }
+  const bad = (what: string): StreamsError => badUsage(what, name)
   return {
-    positionals,
-    text,
-    flag: (name) => {
-      const value = given(name)
-      return value === true || value === 'true' || value === '1'
-    },
-    number: (name) => {
-      const value = text(name)
-      if (value === undefined) return undefined
-      if (/^-?\d+$/.test(value)) return Number(value)
-      throw badUsage(`--${name} takes a whole number, not "${value}"`)
-    },
+    command: name,
+    operands,
+    text: (option) => given(option)?.value,
+    flag: (option) => flagOf(given(option), bad),
+    number: (option, least) => numberOf(given(option), least, bad),
+    duration: (option) => durationOf(given(option), bad),
+    choice: (option, words) => choiceOf(given(option), words, bad),
   }
 }
 
-function parse(args: readonly string[], specs: OptionSpecs) {
-  try {
-    const options = Object.fromEntries(
-      Object.entries(specs).map(([name, { type, short }]) => [
-        name,
-        short === undefined ? { type } : { type, short },
-      ]),
-    )
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
-  } catch (error) {
-    throw badUsage(error instanceof Error ? (error.message.split('.')[0] ?? '') : String(error))
+interface Given {
+  /** How it was given: by an option or by an environment variable. */
+  readonly by: string
+  readonly value: string
+}
+
+type Bad = (what: string) => StreamsError
+
+function parsed(args: readonly string[], name: string, { options: specs }: Command) {
+  const known = { ...specs, ...everywhere }
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(Object.entries(known).map(([each, { type }]) => [each, { type }])),
+    strict: false,
+    tokens: true,
+  })
+  const options = new Map<string, string | undefined>()
+  const operands: string[] = []
+  for (const token of tokens) {
+    if (token.kind === 'positional') operands.push(token.value)
+    if (token.kind !== 'option') continue
+    const spec = known[token.name]
+    if (spec === undefined) throw unknownOption(token.rawName, name, Object.keys(known))
+    const { rawName, value, inlineValue } = token
+    if (spec.type === 'boolean' && value !== undefined) {
+      throw badUsage(`${rawName} takes no value`, name)
+    }
+    const isOption = value !== undefined && !inlineValue && /^-\D/.test(value)
+    if (spec.type === 'string' && (value === undefined || value === '' || isOption)) {
+      throw badUsage(`${rawName} needs a value`, name)
+    }
+    options.set(token.name, value)
+  }
+  return { options, operands }
+}
+
+function checkOperands(operands: readonly string[], name: string, command: Command): void {
+  const { operand, takesMany } = command
+  const [extra] = operands.slice(operand === undefined ? 0 : takesMany === true ? Infinity : 1)
+  if (extra !== undefined) throw badUsage(`"${extra}" is one argument too many`, name)
+  if (operand !== undefined && operands.length === 0) {
+    throw badUsage(`${operand} is missing`, name)
   }
 }
 
-export const badUsage = (what: string): StreamsError =>
+function unknownOption(option: string, command: string, known: readonly string[]): StreamsError {
+  const meant = nearest(option.replace(/^-+/, ''), known)
+  const guess = meant === undefined ? '' : `; did you mean --${meant}?`
+  return badUsage(`there is no option ${option}${guess}`, command)
+}
+
+export const badUsage = (what: string, command: string): StreamsError =>
   new StreamsError('INVALID_CONFIG', {
-    message: what.charAt(0).toLowerCase() + what.slice(1),
-    hint: 'See `millrace help` or `millrace <command> --help`.',
+    message: what,
+    hint: `See \`${['millrace', command, '--help'].filter(Boolean).join(' ')}\`.`,
   })
 
-/** One of a few words, or undefined where the option is not given. */
-export function choice<T extends string>(
-  line: CommandLine,
-  name: string,
+function flagOf(given: Given | undefined, bad: Bad): boolean {
+  if (given === undefined) return false
+  const { by, value } = given
+  if (value === 'true' || value === '1') return true
+  if (value === 'false' || value === '0') return false
+  throw bad(`${by} is true or false, not "${value}"`)
+}
+
+function numberOf(given: Given | undefined, least: number, bad: Bad): number | undefined {
+  if (given === undefined) return undefined
+  const { by, value } = given
+  const number = /^-?\d+$/.test(value) ? Number(value) : NaN
+  if (Number.isSafeInteger(number) && number >= least) return number
+  throw bad(`${by} takes a whole number from ${least}, not "${value}"`)
+}
+
+function durationOf(given: Given | undefined, bad: Bad): Duration | undefined {
+  if (given === undefined) return undefined
+  const duration = given.value as Duration
+  try {
+    durationMs(duration)
+    return duration
+  } catch {
+    throw bad(`${given.by} takes a time with its unit, like 100ms, 30s or 5m, not "${duration}"`)
+  }
+}
+
+function choiceOf<T extends string>(
+  given: Given | undefined,
   words: readonly T[],
+  bad: Bad,
 ): T | undefined {
-  const value = line.text(name)
-  if (value === undefined) return undefined
+  if (given === undefined) return undefined
+  const { by, value } = given
   const word = words.find((each) => each === value)
   if (word !== undefined) return word
-  throw badUsage(`--${name} takes one of ${words.join(', ')}, not "${value}"`)
+  const last = words.at(-1)
+  throw bad(`${by} takes ${words.slice(0, -1).join(', ')} or ${last}, not "${value}"`)
 }
 
 export function helpOf(command: Command): string {
-  const rows = Object.entries(command.options).map(([name, { value, help }]) => {
-    const option = `--${name}${value === undefined ? '' : ` ${value}`}`
-    return `  ${option.padEnd(34)} ${help}`
+  const rows = Object.entries({ ...command.options, ...everywhere }).map(([name, spec]) => {
+    const option = `--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`
+    return `  ${option.padEnd(28)} ${spec.help}`
   })
   return [
     `usage: millrace ${command.usage}`,
@@ -120,5 +204,8 @@ export function helpOf(command: Command): string {
     ...rows,
     '',
     'Every option can be set in the environment: --state-dir is MILLRACE_STATE_DIR.',
+    exitCodes,
   ].join('\n')
 }
+
+export const exitCodes = 'Exit codes: 0 done, 1 failed while running, 2 could not begin.'

@@ -1,9 +1,8 @@
 import { systemClock } from '../core/clock.ts'
-import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import { connect, type ConnectionOptions } from '../app/connect.ts'
 import type { KafkaPort } from '../kafka/port.ts'
-import { choice, type CommandLine } from './command-line.ts'
+import { badUsage, type CommandLine } from './command-line.ts'
 
 /** Where Kafka is, from the options that every command shares. */
 export function connectionFrom(line: CommandLine): ConnectionOptions {
@@ -12,7 +11,7 @@ export function connectionFrom(line: CommandLine): ConnectionOptions {
     .map((each) => each.trim())
     .filter((each) => each !== '')
   const clientId = line.text('client-id')
-  const mechanism = choice(line, 'sasl-mechanism', ['plain', 'scram-sha-256', 'scram-sha-512'])
+  const mechanism = line.choice('sasl-mechanism', ['plain', 'scram-sha-256', 'scram-sha-512'])
   return {
     brokers,
     ...(clientId === undefined ? {} : { clientId }),
@@ -32,18 +31,17 @@ export function connectionFrom(line: CommandLine): ConnectionOptions {
 function required(line: CommandLine, name: string): string {
   const value = line.text(name)
   if (value !== undefined) return value
-  throw new StreamsError('INVALID_CONFIG', {
-    message: `--${name} is missing`,
-    hint: 'SASL needs a mechanism, a user and a password.',
-  })
+  throw badUsage(`--sasl-mechanism needs --${name} too`, line.command)
 }
 
-/** A connection for the time of one piece of work. */
+/** A connection for the time of one piece of work, which begins when Kafka has answered. */
 export async function withKafka<T>(
   line: CommandLine,
+  began: () => void,
   work: (port: KafkaPort) => Promise<T>,
 ): Promise<T> {
   const port = await connect(connectionFrom(line), 'millrace', silentLogger, systemClock)
+  began()
   try {
     return await work(port)
   } finally {

@@ -8,10 +8,11 @@ import { print } from './terminal.ts'
 export const dlqList: Command = {
   usage: 'dlq list <topology.ts or topic> [options]',
   help: 'Counts the dead letters by the topic they came from, the step that failed and the error.',
+  operand: '<topology.ts or topic>',
   options: dlqOptions,
-  run: async (line) => {
+  run: async (line, began) => {
     const { topic } = await dlqSource(line)
-    const groups = await withKafka(line, (port) =>
+    const groups = await withKafka(line, began, (port) =>
       groupDeadLetters(readDeadLetters(port, systemClock, topic, dlqFilter(line))),
     )
     if (line.flag('json')) {

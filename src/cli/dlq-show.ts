@@ -10,6 +10,7 @@ const SHOWN_BY_DEFAULT = 10
 export const dlqShow: Command = {
   usage: 'dlq show <topology.ts or topic> [options]',
   help: "Shows dead letters, decoded with the topology's serdes where it is given.",
+  operand: '<topology.ts or topic>',
   options: {
     ...dlqOptions,
     limit: {
@@ -20,10 +21,10 @@ export const dlqShow: Command = {
     raw: { type: 'boolean', help: 'key and value as hexadecimal bytes' },
     stack: { type: 'boolean', help: 'with the stack trace' },
   },
-  run: async (line) => {
+  run: async (line, began) => {
     const source = await dlqSource(line)
-    const limit = line.number('limit') ?? SHOWN_BY_DEFAULT
-    await withKafka(line, async (port) => {
+    const limit = line.number('limit', 0) ?? SHOWN_BY_DEFAULT
+    await withKafka(line, began, async (port) => {
       let shown = 0
       if (limit <= 0) return
       for await (const letter of readDeadLetters(

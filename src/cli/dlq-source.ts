@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs'
 import { loadTopology } from '../app/load-topology.ts'
 import type { DeadLetterFilter } from '../admin/dead-letters.ts'
 import { StreamsError } from '../core/errors.ts'
-import type { Serde } from '../serde/serde.ts'
-import type { Deserializer } from '../serde/serde.ts'
-import { badUsage, connectionOptions, type CommandLine, type OptionSpecs } from './command-line.ts'
+import type { Deserializer, Serde } from '../serde/serde.ts'
+import { connectionOptions, type CommandLine, type OptionSpecs } from './command-line.ts'
 import { topologyModule } from './topology-module.ts'
 
 /** What `dlq` commands share. */
@@ -26,8 +25,7 @@ export interface DlqSource {
 
 /** A dead-letter topic by its own name, or the one of a topology module. */
 export async function dlqSource(line: CommandLine): Promise<DlqSource> {
-  const [name] = line.positionals
-  if (name === undefined) throw badUsage('name a topology module or a dead-letter topic')
+  const [name = ''] = line.operands
   if (!/\.[cm]?[jt]s$/.test(name) && !existsSync(name)) {
     return { topic: name, serdesOf: () => undefined }
   }

@@ -1,6 +1,15 @@
-import { isStreamsError, messageOf } from '../core/errors.ts'
-import { badUsage, helpOf, parseCommandLine, type Command } from './command-line.ts'
-import { print, printError } from './terminal.ts'
+import {
+  badUsage,
+  environmentName,
+  exitCodes,
+  helpOf,
+  parseCommandLine,
+  type Command,
+} from './command-line.ts'
+import { environmentVariable } from './environment.ts'
+import { exitCodeOf, inOneLine, traceOf } from './failure.ts'
+import { nearest } from './nearest.ts'
+import { endWithReader, print, printError } from './terminal.ts'
 
 /** Each command is a file of its own, loaded only when it is called. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
@@ -20,6 +29,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,
   },
+  'topic create': {
+    summary: 'create topics, with as many partitions as you say',
+    load: async () => (await import('./topic-create.ts')).topicCreate,
+  },
   'kafka start': {
     summary: 'start a Kafka on this machine, for development',
     load: async () => (await import('./kafka.ts')).kafkaStart,
@@ -34,35 +47,63 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
   },
 }
 
-/** Exit codes: 0 done, 1 failed, 2 could not begin (usage, configuration, topology). */
+/** Resolves to the exit code; whatever goes wrong is one line on standard error. */
 export async function main(args: readonly string[]): Promise<number> {
-  const verbose = args.includes('--verbose')
+  const isVerbose = args.includes('--verbose') || isVerboseEverywhere()
+  let hasBegun = false
+  const report = (error: unknown): number => {
+    printError(inOneLine(error))
+    if (isVerbose) printError(traceOf(error))
+    return exitCodeOf(error, hasBegun)
+  }
+  endWithReader()
+  process.on('uncaughtException', (error) => process.exit(report(error)))
   try {
-    return await dispatch(args.filter((arg) => arg !== '--verbose'))
+    return await dispatch(args, () => {
+      hasBegun = true
+    })
   } catch (error) {
-    printError(oneLine(error))
-    if (verbose && error instanceof Error) printError(error.stack ?? '')
-    return exitCodeOf(error)
+    return report(error)
   }
 }
 
-async function dispatch(args: readonly string[]): Promise<number> {
-  const [first, second] = args
-  if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
-    print(overview())
-    return first === undefined ? 2 : 0
+const isVerboseEverywhere = (): boolean =>
+  ['true', '1'].includes(environmentVariable(environmentName('verbose')) ?? '')
+
+async function dispatch(args: readonly string[], began: () => void): Promise<number> {
+  if (args.length === 0) {
+    printError(overview())
+    return 2
   }
-  const words = commands[first] === undefined ? 2 : 1
-  const name = words === 1 ? first : `${first} ${second ?? ''}`.trim()
-  const entry = commands[name]
-  if (entry === undefined) throw badUsage(`there is no command "${name}"`)
-  const command = await entry.load()
-  const rest = args.slice(words)
-  if (rest.includes('--help') || rest.includes('-h')) {
+  const asksForHelp = args[0] === 'help' || args.includes('--help') || args.includes('-h')
+  const words = args[0] === 'help' ? args.slice(1) : args
+  if (asksForHelp && (words.length === 0 || words[0]?.startsWith('-') === true)) {
+    print(overview())
+    return 0
+  }
+  const name = commandIn(words)
+  const command = await (commands[name] as { load: () => Promise<Command> }).load()
+  if (asksForHelp) {
     print(helpOf(command))
     return 0
   }
-  return command.run(parseCommandLine(rest, command.options))
+  const rest = words.slice(name.split(' ').length)
+  return command.run(parseCommandLine(rest, name, command), began)
+}
+
+/** The name of a command is one word or two. */
+function commandIn([first = '', second = '']: readonly string[]): string {
+  const names = Object.keys(commands)
+  const name = [first, `${first} ${second}`].find((each) => names.includes(each))
+  if (name !== undefined) return name
+  const family = names.filter((each) => each.startsWith(`${first} `))
+  if (family.length > 0) {
+    const given = second === '' || second.startsWith('-') ? first : `${first} ${second}`
+    throw badUsage(`there is no command "${given}", but ${family.join(', ')}`, '')
+  }
+  const meant = nearest(first, [...new Set(names.map((each) => each.split(' ')[0] as string))])
+  const guess = meant === undefined ? '' : `; did you mean ${meant}?`
+  throw badUsage(`there is no command "${first}"${guess}`, '')
 }
 
 const overview = (): string =>
@@ -71,17 +112,6 @@ const overview = (): string =>
     '',
     ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(20)} ${summary}`),
     '',
-    'millrace <command> --help says more. --verbose adds a stack trace to an error.',
+    'millrace <command> --help says more.',
+    exitCodes,
   ].join('\n')
-
-function oneLine(error: unknown): string {
-  const message = messageOf(error).replaceAll('\n', ' ')
-  return isStreamsError(error)
-    ? `error ${error.code}: ${message}. ${error.hint}`
-    : `error: ${message}`
-}
-
-function exitCodeOf(error: unknown): number {
-  const early: readonly string[] = ['INVALID_CONFIG', 'INVALID_TOPOLOGY']
-  return isStreamsError(error) && early.includes(error.code) ? 2 : 1
-}

@@ -2,10 +2,12 @@ import type { Application } from '../app/application.ts'
 import type { RunOptions } from '../app/options.ts'
 import { pinoLogger, type LogOptions } from '../app/pino-logger.ts'
 import { start, type StartOptions } from '../app/start.ts'
-import { durationMs, type Duration } from '../core/duration.ts'
-import { choice, connectionOptions, type Command, type CommandLine } from './command-line.ts'
+import { systemClock } from '../core/clock.ts'
+import { messageOf, StreamsError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { connectionOptions, type Command, type CommandLine } from './command-line.ts'
 import { connectionFrom } from './connection.ts'
-import { isTerminal } from './terminal.ts'
+import { isTerminal, printError } from './terminal.ts'
 import { topologyModule } from './topology-module.ts'
 
 /** How long a clean shutdown may take before the process ends anyway; Kafka then takes over by itself. */
@@ -13,7 +15,11 @@ const SHUTDOWN_MS = 30_000
 
 export const run: Command = {
   usage: 'run <topology.ts> [options]',
-  help: 'Runs a topology as a member of its consumer group until SIGTERM or SIGINT. A second signal ends it at once.',
+  help: [
+    'Runs a topology as a member of its consumer group until SIGTERM or SIGINT, then stops cleanly.',
+    'A second signal ends it at once: what is not committed is done again.',
+  ].join('\n'),
+  operand: '<topology.ts>',
   options: {
     ...connectionOptions,
     'application-id': { type: 'string', value: 'ID', help: "consumer group (the topology's name)" },
@@ -33,14 +39,23 @@ export const run: Command = {
     'log-format': { type: 'string', value: 'FORMAT', help: 'pretty (on a terminal) or json' },
     'log-file': { type: 'string', value: 'FILE', help: 'instead of standard output' },
   },
-  run: async (line) => {
+  run: async (line, began) => {
     const options = startOptions(line)
-    const app = await start(topologyModule(line), options)
-    const logger = await pinoLogger(options.log, {})
-    app.onStateChange((state, before) => logger.info({ state, before }, `application ${state}`))
-    endOnSignals(app)
-    await app.finished
-    return 0
+    const topologyUrl = topologyModule(line)
+    const logger = await openLog(options.log)
+    const app = await start(topologyUrl, options)
+    app.onStateChange((state, before) => {
+      if (state === 'running') began()
+      logger.info({ state, before }, `application ${state}`)
+    })
+    const ended = new AbortController()
+    endOnSignals(app, ended.signal)
+    try {
+      await app.finished
+      return 0
+    } finally {
+      ended.abort()
+    }
   },
 }
 
@@ -52,35 +67,42 @@ function startOptions(line: CommandLine): StartOptions & { readonly log: LogOpti
 function runOptions(line: CommandLine): RunOptions {
   return given({
     applicationId: line.text('application-id'),
-    threads: line.number('threads'),
-    guarantee: choice(line, 'guarantee', ['exactly-once', 'at-least-once']),
+    threads: line.number('threads', 1),
+    guarantee: line.choice('guarantee', ['exactly-once', 'at-least-once']),
     stateDir: line.text('state-dir'),
-    commitInterval: duration(line, 'commit-interval'),
-    checkpointInterval: duration(line, 'checkpoint-interval'),
-    cacheMaxBytes: line.number('cache-max-bytes'),
-    sessionTimeout: duration(line, 'session-timeout'),
-    transactionTimeout: duration(line, 'transaction-timeout'),
+    commitInterval: line.duration('commit-interval'),
+    checkpointInterval: line.duration('checkpoint-interval'),
+    cacheMaxBytes: line.number('cache-max-bytes', 0),
+    sessionTimeout: line.duration('session-timeout'),
+    transactionTimeout: line.duration('transaction-timeout'),
     instanceId: line.text('instance-id'),
-    compression: choice(line, 'compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
-    replicationFactor: line.number('replication-factor'),
-    linger: duration(line, 'linger'),
+    compression: line.choice('compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
+    replicationFactor: line.number('replication-factor', 1),
+    linger: line.duration('linger'),
   })
 }
 
 function logOptions(line: CommandLine): LogOptions {
   const file = line.text('log-file')
-  const format = choice(line, 'log-format', ['pretty', 'json'])
+  const format = line.choice('log-format', ['pretty', 'json'])
   return {
-    level: choice(line, 'log-level', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
+    level: line.choice('log-level', ['debug', 'info', 'warn', 'error', 'silent']) ?? 'info',
     pretty: format === undefined ? file === undefined && isTerminal() : format === 'pretty',
     file,
+    traces: line.flag('verbose'),
   }
 }
 
-function duration(line: CommandLine, name: string): Duration | undefined {
-  const value = line.text(name) as Duration | undefined
-  if (value !== undefined) durationMs(value)
-  return value
+async function openLog(options: LogOptions): Promise<Logger> {
+  try {
+    return await pinoLogger(options, {})
+  } catch (cause) {
+    throw new StreamsError('INVALID_CONFIG', {
+      message: `the log cannot be written: ${messageOf(cause)}`,
+      hint: 'Give --log-file a file that this user may write.',
+      cause,
+    })
+  }
 }
 
 /** Without what is undefined, which an optional property may not be. */
@@ -90,14 +112,20 @@ function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
   }
 }
 
-function endOnSignals(app: Application): void {
-  let asked = false
+/** The first signal stops the application cleanly, if that does not take too long. */
+function endOnSignals(app: Application, ended: AbortSignal): void {
+  let isStopping = false
+  const end = (signal: NodeJS.Signals, why: string): void => {
+    printError(`${why}: ended at once, what is not committed will be done again`)
+    process.exit(signal === 'SIGINT' ? 130 : 143)
+  }
   const onSignal = (signal: NodeJS.Signals): void => {
-    const code = signal === 'SIGINT' ? 130 : 143
-    if (asked) process.exit(code)
-    asked = true
-    setTimeout(() => process.exit(code), SHUTDOWN_MS).unref()
+    if (isStopping) end(signal, `a second ${signal}`)
+    isStopping = true
     void app.stop()
+    void systemClock.sleep(SHUTDOWN_MS, ended).then(() => {
+      if (!ended.aborted) end(signal, `no clean stop in ${SHUTDOWN_MS / 1_000} s`)
+    })
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)

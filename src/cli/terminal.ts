@@ -8,3 +8,11 @@ export const printError = (line: string): void => {
 }
 
 export const isTerminal = (): boolean => process.stdout.isTTY
+
+/** `millrace dlq show … | head` has read enough: that is no failure. */
+export function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}

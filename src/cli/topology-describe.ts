@@ -7,6 +7,7 @@ import { topologyModule } from './topology-module.ts'
 export const topologyDescribe: Command = {
   usage: 'topology describe <topology.ts> [--json]',
   help: 'Prints the sub-topologies, their steps, stores and topics.',
+  operand: '<topology.ts>',
   options: { json: { type: 'boolean', help: 'as JSON' } },
   run: async (line) => {
     const topology = await loadTopology(topologyModule(line))

@@ -131,7 +131,7 @@ const topicsMissing = (topics: readonly string[]): StreamsError =>
       topics.length === 1
         ? `source topic ${quoted(topics)} does not exist`
         : `source topics ${quoted(topics)} do not exist`,
-    hint: `Create ${topics.length === 1 ? 'it' : 'each'} before the application starts: kafka-topics.sh --bootstrap-server <broker> --create --topic ${topics[0]} --partitions <count>`,
+    hint: `Create ${topics.length === 1 ? 'it' : 'them'} before the application starts: \`millrace topic create ${topics.join(' ')} --partitions <count>\`.`,
   })
 
 const countUnknown = (topics: readonly string[]): StreamsError =>

@@ -114,7 +114,7 @@ describe('tasks', () => {
 })
 
 describe('missing topics', () => {
-  test('every missing source topic is named, with the command that creates one', () => {
+  test('every missing source topic is named, with the command that creates them', () => {
     const topology = testTopology((graph) => {
       graph.keep('both', [graph.read('orders'), graph.read('payments')])
       graph.read('clicks')
@@ -123,7 +123,7 @@ describe('missing topics', () => {
       expect.objectContaining({
         code: 'TOPIC_MISSING',
         message: 'source topics "orders", "clicks" do not exist',
-        hint: expect.stringContaining('--create --topic orders') as string,
+        hint: expect.stringContaining('millrace topic create orders clicks --partitions') as string,
       }),
     )
   })

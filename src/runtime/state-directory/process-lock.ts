@@ -93,6 +93,6 @@ function isAlive(content: string): boolean {
 
 const locked = (file: string, owner: string): StreamsError =>
   new StreamsError('STATE_DIRECTORY_LOCKED', {
-    message: `another process uses this state directory: ${owner} holds ${file}`,
-    hint: 'Give each process a state directory of its own, or wait until the other one has stopped.',
+    message: `process ${(JSON.parse(owner) as Identity).pid} works in this state directory: it holds ${file}`,
+    hint: 'Give each process a state directory of its own (--state-dir), or wait until the other one has stopped.',
   })

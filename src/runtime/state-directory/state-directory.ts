@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
 import { ProcessLock } from './process-lock.ts'
 
@@ -19,7 +19,7 @@ export interface StateDirectory extends Disposable {
 export function openStateDirectory(stateDir: string, applicationId: string): StateDirectory {
   const path = join(stateDir, applicationId)
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolder(path)
     const lock = ProcessLock.acquire(join(path, 'lock'))
     return { path, processId: processIdIn(path), [Symbol.dispose]: () => lock[Symbol.dispose]() }
   } catch (error) {
@@ -29,6 +29,18 @@ export function openStateDirectory(stateDir: string, applicationId: string): Sta
       hint: 'Give --state-dir a directory on a disk with space that this user may write.',
       cause: error,
     })
+  }
+}
+
+/** Step by step: with `recursive` Node tries for ever where the system says ENOENT, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process makes the same folder.
+    if (!existsSync(path)) throw error
   }
 }
 
