@@ -3,13 +3,9 @@ import { expect } from 'vitest'
 import type { SimulatedClusterOptions } from '../kafka/memory/simulated-cluster.ts'
 import type { Api, SimulatedRequest } from '../kafka/memory/requests.ts'
 import type { Scenario } from './scenarios.fixtures.ts'
-import {
-  Disk,
-  Simulation,
-  storedAndLogged,
-  type Life,
-  type LifeOptions,
-} from './simulation.fixtures.ts'
+import { Disk } from './disk.fixtures.ts'
+import type { Life, LifeOptions } from './life.fixtures.ts'
+import { Simulation, diskState } from './simulation.fixtures.ts'
 
 export const faultNames = [
   'dies before',
@@ -44,7 +40,7 @@ const refusals: Partial<Record<Api, string>> = {
 const COORDINATOR_REFUSAL = 'COORDINATOR_LOAD_IN_PROGRESS'
 const LATE_MS = 700
 
-/** Resolves to the requests of the first thread, when all input is committed and all has stopped. */
+/** Resolves to the requests of the first thread, when all is committed and all have stopped. */
 export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> {
   const { scenario, fault, successor } = plan
   using simulation = new Simulation(plan.cluster)
@@ -91,16 +87,14 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
         `wave ${index} is committed`,
       )
     }
-    const failures: unknown[] = []
-    for (const life of simulation.lives) failures.push(await life.stop())
-    expect(failures).toEqual(failures.map(() => undefined))
-    // Markers that are still on their way.
-    await clock.sleep(2_000)
+    await simulation.stopAll()
   })
-  scenario.expectExact(simulation)
+  if (plan.life?.guarantee === 'at-least-once') scenario.expectNothingLost(simulation)
+  else scenario.expectExact(simulation)
   for (const each of [disk, otherDisk]) {
-    const { stored, logged } = storedAndLogged(simulation, each, scenario.topology)
-    expect(stored).toEqual(logged)
+    const state = diskState(simulation, each, scenario.topology)
+    expect(state.uncommitted).toEqual([])
+    expect(state.restored).toEqual(state.committed)
   }
   return requests
 }

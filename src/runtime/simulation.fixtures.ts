@@ -1,9 +1,8 @@
-/** What the tests of this room share: stream threads on a simulated cluster, on a clock moved by hand. */
+/** What the tests of this room share: threads on a simulated cluster, on a clock moved by hand. */
 import { ManualClock } from '../core/manual-clock.ts'
-import { assert, StreamsError } from '../core/errors.ts'
-import { silentLogger, type Logger } from '../core/logger.ts'
 import { noHeaders, type Headers, type RawRecord } from '../core/record.ts'
 import { parseTaskId, type TaskId } from '../core/task-id.ts'
+import { topicPartitionKey } from '../core/topic-partition.ts'
 import {
   SimulatedCluster,
   type SimulatedClusterOptions,
@@ -11,13 +10,9 @@ import {
 import type { KafkaPort } from '../kafka/port.ts'
 import { BatchBuilder } from '../kafka/wire/batch-builder.ts'
 import { partitionForKey } from '../kafka/wire/murmur2.ts'
-import type { StateBackend } from '../state/backend.ts'
-import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { Topology } from '../topology/topology.ts'
-import type { LocalStorage } from './thread/local-storage.ts'
-import { StreamThread } from './thread/stream-thread.ts'
-import type { ThreadConfig } from './thread/thread-config.ts'
-import type { ThreadState } from './thread/thread-state.ts'
+import type { Disk } from './disk.fixtures.ts'
+import { Life, type LifeOptions, type Note } from './life.fixtures.ts'
 
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 export const textOf = (bytes: Uint8Array | null): string | null =>
@@ -37,112 +32,13 @@ export interface InputRecord {
   readonly headers?: Headers
 }
 
-/** A disk that outlives the processes that use it. */
-export class Disk {
-  readonly #backends = new Map<TaskId, StateBackend>()
-  /** Tasks that a living process has open. */
-  readonly #open = new Set<TaskId>()
-  /** Tasks whose files cannot be read. */
-  readonly corrupted = new Set<TaskId>()
-
-  /** For one process; after `unmount` it can write no more, as if it had been killed. */
-  mount(): LocalStorage & { readonly unmount: () => void } {
-    let mounted = true
-    const mine = new Set<TaskId>()
-    return {
-      open: (task) => {
-        assert(!mounted || !this.#open.has(task), `task ${task} is open in one thread at a time`)
-        if (this.corrupted.has(task)) throw corrupted(task)
-        if (mounted) this.#open.add(task)
-        mine.add(task)
-        const backend = this.backend(task)
-        return {
-          store: backend.store,
-          position: backend.position,
-          checkpoint: (batches) => {
-            assert(!mounted || mine.has(task), 'a closed store is not written')
-            if (mounted) backend.checkpoint(batches)
-          },
-          wipe: (store) => {
-            if (mounted) backend.wipe(store)
-          },
-          close: () => {
-            if (mounted) this.#open.delete(task)
-            mine.delete(task)
-            return Promise.resolve()
-          },
-        }
-      },
-      wipe: (task) => {
-        assert(!mine.has(task), 'an open store is not wiped')
-        this.corrupted.delete(task)
-        if (mounted) this.#backends.delete(task)
-      },
-      tasks: () => [...this.#backends.keys()],
-      unmount: () => {
-        mounted = false
-        for (const task of mine) this.#open.delete(task)
-      },
-    }
-  }
-
-  backend(task: TaskId): StateBackend {
-    let backend = this.#backends.get(task)
-    if (backend === undefined) {
-      backend = memoryBackend()
-      this.#backends.set(task, backend)
-    }
-    return backend
-  }
-
-  get tasks(): readonly TaskId[] {
-    return [...this.#backends.keys()]
-  }
-}
-
-export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
-  threadIndex: 0,
-  guarantee: 'exactly-once',
-  commitIntervalMs: 40,
-  checkpointIntervalMs: 60,
-  dirtyBytesMax: 1024 * 1024,
-  cacheMaxBytes: 0,
-  readCacheMaxBytes: 1024 * 1024,
-  sendBufferBytesMax: 1024 * 1024,
-  sessionTimeoutMs: 1_000,
-  heartbeatIntervalMs: 250,
-  rebalanceTimeoutMs: 2_000,
-  transactionTimeoutMs: 1_500,
-  instanceId: null,
-  compression: 'none',
-  replicationFactor: -1,
-  lingerMs: 1,
-}
-
-export interface LifeOptions extends Partial<Omit<ThreadConfig, 'applicationId'>> {
-  readonly topology: Topology
-  readonly disk: Disk
-  /** Its name as a client of the cluster; one of its own for each life. */
-  readonly clientId: string
-  readonly logger?: Logger
-}
-
-/** One thread, from its start to its stop or crash. */
-export interface Life {
-  readonly clientId: string
-  readonly thread: StreamThread
-  readonly states: readonly ThreadState[]
-  /** Resolves to what the thread failed with; undefined after a clean end. */
-  readonly ended: Promise<unknown>
-  /** As `kill -9`: from now on it has no effect on the cluster nor on its disk. */
-  readonly crash: () => void
-  readonly stop: () => Promise<unknown>
-}
-
 export class Simulation implements Disposable {
   readonly clock = new ManualClock(START_MS)
   readonly cluster: SimulatedCluster
   readonly lives: Life[] = []
+  readonly #runners = new Map<TaskId, Set<Life>>()
+  readonly #overlaps: string[] = []
+  readonly #removed = new Map<string, readonly RawRecord[]>()
 
   constructor(options: Partial<SimulatedClusterOptions> = {}) {
     this.cluster = new SimulatedCluster({
@@ -154,44 +50,26 @@ export class Simulation implements Disposable {
 
   /** Starts a thread; it runs while the clock is moved. */
   start(options: LifeOptions): Life {
-    const { topology, disk, clientId, logger = silentLogger, ...overrides } = options
-    const { clock, cluster } = this
-    const storage = disk.mount()
-    const states: ThreadState[] = []
-    const port = cluster.port(clientId)
-    const thread = new StreamThread({
-      topology,
-      config: { ...testConfig, applicationId: topology.name, processId: clientId, ...overrides },
-      port,
-      storage,
-      clock,
-      logger,
-      onStateChange: (state) => states.push(state),
-    })
-    const ended = port
-      .connect()
-      .then(() => thread.run())
-      .then(
-        () => undefined,
-        (error: unknown) => error,
-      )
-    const life: Life = {
-      clientId,
-      thread,
-      states,
-      ended,
-      crash: () => {
-        cluster.faults.kill(clientId)
-        storage.unmount()
-        thread.abort()
-      },
-      stop: () => {
-        thread.stop()
-        return ended
-      },
-    }
+    const life = new Life(options, this.cluster, this.clock, (by, note) => this.#observe(by, note))
     this.lives.push(life)
     return life
+  }
+
+  /** Tasks that ran in two threads at a time, where neither was dead. */
+  get overlaps(): readonly string[] {
+    return this.#overlaps
+  }
+
+  #observe(life: Life, { message, fields }: Note): void {
+    const task = fields.task as TaskId
+    if (message === 'task closed') this.#runners.get(task)?.delete(life)
+    if (message !== 'task running') return
+    const runners = this.#runners.get(task) ?? new Set()
+    const others = [...runners].filter((each) => !each.isDead)
+    for (const { clientId } of others) {
+      this.#overlaps.push(`${task} in ${clientId} and ${life.clientId}`)
+    }
+    this.#runners.set(task, runners.add(life))
   }
 
   async connect(clientId: string): Promise<KafkaPort> {
@@ -230,6 +108,15 @@ export class Simulation implements Disposable {
     }
   }
 
+  /** Ends every thread cleanly, and lets the last markers reach their partitions. */
+  async stopAll(): Promise<void> {
+    const failures: unknown[] = []
+    for (const life of this.lives) failures.push(await life.stop())
+    const failure = failures.find((each) => each !== undefined)
+    if (failure !== undefined) throw failure
+    await this.clock.sleep(2_000)
+  }
+
   /** Whether the group has committed everything that is in these topics. */
   hasCommitted(groupId: string, topics: readonly string[], partitions = 2): boolean {
     const offsets = this.cluster.groupState(groupId)?.offsets
@@ -248,6 +135,23 @@ export class Simulation implements Disposable {
     )
   }
 
+  /** Every committed record of a partition, also those that compaction has removed by now. */
+  history(topic: string, partition: number): readonly RawRecord[] {
+    const current = this.cluster.records(topic, partition, 'read_committed')
+    const all = new Map<number, RawRecord>()
+    const removed = this.#removed.get(topicPartitionKey(topic, partition)) ?? []
+    for (const record of [...removed, ...current]) all.set(record.offset, record)
+    return [...all.values()].sort((a, b) => a.offset - b.offset)
+  }
+
+  compact(topic: string, partitions = 2): void {
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const key = topicPartitionKey(topic, partition)
+      this.#removed.set(key, this.history(topic, partition))
+    }
+    this.cluster.compact(topic)
+  }
+
   /** A changelog folded into what a store must hold. */
   folded(topic: string, partitions = 2): Rows {
     return fold(this.committed(topic, partitions).flat())
@@ -261,35 +165,51 @@ export class Simulation implements Disposable {
 
 type Rows = Readonly<Record<string, string>>
 
-/** What a disk holds, store by store, and what the changelogs say that it must hold. */
-export function storedAndLogged(
-  { cluster }: Simulation,
+interface DiskState {
+  /** What a store comes to when it is restored now. */
+  readonly restored: Record<string, Rows>
+  /** What it must come to: all changes that are committed. */
+  readonly committed: Record<string, Rows>
+  /** Rows that were never committed in Kafka; there must be none. */
+  readonly uncommitted: readonly string[]
+}
+
+/** A disk, store by store, against the changelogs. */
+export function diskState(
+  simulation: Simulation,
   disk: Disk,
   { name, subTopologies }: Topology,
-): { readonly stored: Record<string, Rows>; readonly logged: Record<string, Rows> } {
-  const stored: Record<string, Rows> = {}
-  const logged: Record<string, Rows> = {}
+): DiskState {
+  const restored: Record<string, Rows> = {}
+  const committed: Record<string, Rows> = {}
+  const uncommitted: string[] = []
   for (const task of disk.tasks) {
     const backend = disk.backend(task)
     const { subTopology, partition } = parseTaskId(task)
     for (const store of subTopologies[subTopology]?.stores ?? []) {
       const position = backend.position(store) ?? 0
-      const rows = [...backend.store(store).range(null, null, 'forward')]
-      stored[`${task} ${store} at ${position}`] = Object.fromEntries(
+      const changes = simulation.history(`${name}-${store}-changelog`, partition)
+      const known = new Set(changes.map(({ key, value }) => `${textOf(key)}: ${textOf(value)}`))
+      const rows = [...backend.store(store).range(null, null, 'forward')].map(
         // Without the timestamp in front of each value.
-        rows.map(([key, value]) => [textOf(key), textOf(value.subarray(8))]),
+        ([key, value]) => [textOf(key) ?? '', textOf(value.subarray(8)) ?? ''] as const,
       )
-      const changes = cluster
-        .records(`${name}-${store}-changelog`, partition, 'read_committed')
-        .filter(({ offset }) => offset < position)
-      logged[`${task} ${store} at ${position}`] = fold(changes)
+      for (const [key, value] of rows) {
+        if (!known.has(`${key}: ${value}`)) uncommitted.push(`${task} ${store} ${key}: ${value}`)
+      }
+      const tail = changes.filter(({ offset }) => offset >= position)
+      restored[`${task} ${store} from ${position}`] = fold(tail, rows)
+      committed[`${task} ${store} from ${position}`] = fold(changes)
     }
   }
-  return { stored, logged }
+  return { restored, committed, uncommitted }
 }
 
-function fold(changes: readonly RawRecord[]): Rows {
-  const rows = new Map<string, string>()
+function fold(
+  changes: readonly RawRecord[],
+  before: Iterable<readonly [string, string]> = [],
+): Rows {
+  const rows = new Map<string, string>(before)
   for (const { key, value } of changes) {
     const name = textOf(key) ?? ''
     if (value === null) rows.delete(name)
@@ -297,9 +217,3 @@ function fold(changes: readonly RawRecord[]): Rows {
   }
   return Object.fromEntries(rows)
 }
-
-const corrupted = (task: TaskId): StreamsError =>
-  new StreamsError('STATE_CORRUPTED', {
-    message: `the files of task ${task} are broken`,
-    hint: 'None: the test ordered it.',
-  })

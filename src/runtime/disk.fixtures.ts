@@ -1,0 +1,74 @@
+import { assert, StreamsError } from '../core/errors.ts'
+import type { TaskId } from '../core/task-id.ts'
+import type { StateBackend } from '../state/backend.ts'
+import { memoryBackend } from '../state/memory/memory-backend.ts'
+import type { LocalStorage } from './thread/local-storage.ts'
+
+/** A disk that outlives the processes that use it. */
+export class Disk {
+  readonly #backends = new Map<TaskId, StateBackend>()
+  /** Tasks that a living process has open. */
+  readonly #open = new Set<TaskId>()
+  /** Tasks whose files cannot be read. */
+  readonly corrupted = new Set<TaskId>()
+
+  /** For one process; after `unmount` it can write no more, as if it had been killed. */
+  mount(): LocalStorage & { readonly unmount: () => void } {
+    let mounted = true
+    const mine = new Set<TaskId>()
+    return {
+      open: (task) => {
+        assert(!mounted || !this.#open.has(task), `task ${task} is open in one thread at a time`)
+        if (this.corrupted.has(task)) throw corrupted(task)
+        if (mounted) this.#open.add(task)
+        mine.add(task)
+        const backend = this.backend(task)
+        return {
+          store: backend.store,
+          position: backend.position,
+          checkpoint: (batches) => {
+            assert(!mounted || mine.has(task), 'a closed store is not written')
+            if (mounted) backend.checkpoint(batches)
+          },
+          wipe: (store) => {
+            if (mounted) backend.wipe(store)
+          },
+          close: () => {
+            if (mounted) this.#open.delete(task)
+            mine.delete(task)
+            return Promise.resolve()
+          },
+        }
+      },
+      wipe: (task) => {
+        assert(!mine.has(task), 'an open store is not wiped')
+        this.corrupted.delete(task)
+        if (mounted) this.#backends.delete(task)
+      },
+      tasks: () => [...this.#backends.keys()],
+      unmount: () => {
+        mounted = false
+        for (const task of mine) this.#open.delete(task)
+      },
+    }
+  }
+
+  backend(task: TaskId): StateBackend {
+    let backend = this.#backends.get(task)
+    if (backend === undefined) {
+      backend = memoryBackend()
+      this.#backends.set(task, backend)
+    }
+    return backend
+  }
+
+  get tasks(): readonly TaskId[] {
+    return [...this.#backends.keys()]
+  }
+}
+
+const corrupted = (task: TaskId): StreamsError =>
+  new StreamsError('STATE_CORRUPTED', {
+    message: `the files of task ${task} are broken`,
+    hint: 'None: the test ordered it.',
+  })
