@@ -20,9 +20,9 @@ export interface WindowOptions<in K = unknown, in V = unknown> {
    */
   readonly emit?: EmitWhen
   /**
-   * With `on-close`: the least wall-clock time between two looks for closed windows. None by
-   * default, so that results come as soon as they can; with sliding and session windows over many
-   * keys a second, as in Kafka Streams, saves work.
+   * With `on-close`: the least wall-clock time between two looks for closed windows. By default
+   * none for tumbling and hopping windows; for sliding and session windows, where a look reads what
+   * is still open too, a second, and none in the test driver, as in Kafka Streams.
    */
   readonly emitInterval?: Duration
   /**
@@ -36,7 +36,7 @@ export interface WindowOptions<in K = unknown, in V = unknown> {
 interface Windowing<in K, in V, out W> {
   readonly windows: W
   readonly emit: EmitWhen
-  readonly emitIntervalMs: number
+  readonly emitIntervalMs: number | undefined
   readonly late: SinkTopic<K, V> | 'dead-letter' | 'drop'
 }
 
@@ -104,7 +104,7 @@ const windowing = <K, V, W>(
   Object.freeze({
     windows: Object.freeze(windows),
     emit,
-    emitIntervalMs: emitInterval === undefined ? 0 : durationMs(emitInterval),
+    emitIntervalMs: emitInterval === undefined ? undefined : durationMs(emitInterval),
     late,
   })
 

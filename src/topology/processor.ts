@@ -43,6 +43,10 @@ export interface OperatorContext {
     type: PunctuationType,
     callback: (timestampMs: number) => void,
   ) => Cancellable
+  /**
+   * The least wall-clock time between two looks for closed windows, where a look costs something.
+   */
+  readonly closeIntervalMs: number
   /** Asks for a commit soon. */
   readonly requestCommit: () => void
   /**

@@ -31,7 +31,7 @@ export const aggregateSessions =
     const put = windowUpdate<K, A>(context, aggregation)
     const emitClosed = closing<K, A>(context, {
       progress,
-      emitIntervalMs: aggregation.emitIntervalMs,
+      emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) => fetchEnded(Math.max(0, closedMs), closeMs - 1),
       timestampOf: ({ window }) => window.endMs,
     })

@@ -25,7 +25,7 @@ export const aggregateSliding =
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
     const emitClosed = closing<K, A>(context, {
       progress,
-      emitIntervalMs: aggregation.emitIntervalMs,
+      emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) =>
         fetchAll(Math.max(0, closedMs - differenceMs), closeMs - differenceMs - 1),
       timestampOf: (key) => rows.getWithTimestamp(key)?.timestampMs ?? 0,

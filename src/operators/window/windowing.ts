@@ -11,8 +11,8 @@ export interface WindowAggregation<in K, in V, in out A> {
   readonly initial: () => A | null
   readonly add: (value: V, aggregate: A | null, meta: Meta<K>) => A | null
   readonly emit: EmitWhen
-  /** The least wall-clock time between two looks for closed windows. */
-  readonly emitIntervalMs: number
+  /** The least wall-clock time between two looks for closed windows; undefined: what is usual. */
+  readonly emitIntervalMs: number | undefined
   /** Where a record goes that came too late for each of its windows. */
   readonly late: 'drop' | 'dead-letter' | { readonly output: string }
 }

@@ -28,6 +28,8 @@ import { Punctuations } from './punctuations.ts'
 import type { RecordCollector } from './record-collector.ts'
 import { TaskStores } from './task-stores.ts'
 
+const CLOSE_INTERVAL_MS = 1_000
+
 export interface TaskOptions {
   readonly id: TaskId
   readonly topology: Topology
@@ -44,6 +46,8 @@ export interface TaskOptions {
   readonly counters: ThreadCounters
   readonly cacheMaxBytes: number
   readonly readCacheMaxBytes: number
+  /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
+  readonly closeIntervalMs?: number
   /** A step asked for a commit soon. */
   readonly onCommitRequest: () => void
 }
@@ -177,7 +181,7 @@ export class Task {
   }
 
   #contextOf(node: ProcessorNode): Omit<OperatorContext, 'emit' | 'emitTo'> {
-    const { clock, counters, logger, onCommitRequest } = this.#options
+    const { clock, closeIntervalMs, counters, logger, onCommitRequest } = this.#options
     return {
       nodeName: node.name,
       taskId: this.id,
@@ -196,6 +200,7 @@ export class Task {
           this.#punctuate(node.name, callback, timestampMs)
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
+      closeIntervalMs: closeIntervalMs ?? CLOSE_INTERVAL_MS,
       requestCommit: onCommitRequest,
       recordDropped: (reason) => {
         counters.dropped += 1
