@@ -48,7 +48,7 @@ export async function resetPosition(
   if (reset === 'none') {
     throw new StreamsError('OFFSET_MISSING', {
       message: `there is no committed offset to resume ${partition.topic}-${partition.partition} from`,
-      hint: "Give the source `reset: 'earliest'` or `'latest'`, or set offsets with `millrace replay`.",
+      hint: "Give the source `reset: 'earliest'` or `'latest'`, or set the group's offsets with Kafka's own kafka-consumer-groups.sh.",
     })
   }
   const at = typeof reset === 'string' ? reset : clock.nowMs() - reset.byMs
