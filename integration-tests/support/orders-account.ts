@@ -21,7 +21,7 @@ export interface OrdersOutcome {
 
 export async function readAll(port: KafkaPort, topic: string): Promise<readonly RawRecord[]> {
   const records: RawRecord[] = []
-  for await (const record of readTopic(port, systemClock, topic)) records.push(record)
+  for await (const record of readTopic(port, systemClock, topic, 'end')) records.push(record)
   return records
 }
 

@@ -14,11 +14,16 @@ const WAIT_MS = 500
 /**
  * Every committed record of a topic up to where it ends now, partition by partition in offset order
  * as they arrive. It belongs to no group and commits nothing. Throws `TOPIC_MISSING`.
+ *
+ * `upTo` says where it ends: `stable` stops before the first open transaction. `end` waits until it
+ * is decided, so that nothing that is committed now is missed: the markers of one transaction reach
+ * its partitions one after the other.
  */
 export async function* readTopic(
   port: KafkaPort,
   clock: Clock,
   topic: string,
+  upTo: 'stable' | 'end' = 'stable',
 ): AsyncGenerator<RawRecord> {
   const found = (await port.metadata([topic])).get(topic)
   if (found === undefined) {
@@ -28,8 +33,9 @@ export async function* readTopic(
     })
   }
   const partitions = found.partitions.map(({ id }) => ({ topic, partition: id }))
+  const isolation = upTo === 'stable' ? 'read_committed' : 'read_uncommitted'
   const lookUp = (at: 'earliest' | 'latest') =>
-    listOffsetsRetrying(port, clock, partitions, at, 'read_committed', LOOKUP)
+    listOffsetsRetrying(port, clock, partitions, at, isolation, LOOKUP)
   const [starts, ends] = await Promise.all([lookUp('earliest'), lookUp('latest')])
   const wakeup = new Wakeup(clock)
   const fetcher = new Fetcher({

@@ -4,7 +4,7 @@ import { silentLogger } from '../../src/core/logger.ts'
 import type { Header } from '../../src/core/record.ts'
 import { RecordProducer } from '../../src/kafka/client/producer.ts'
 import { SimulatedCluster } from '../../src/kafka/memory/simulated-cluster.ts'
-import type { KafkaPort } from '../../src/kafka/port.ts'
+import type { GroupMember, KafkaPort } from '../../src/kafka/port.ts'
 import { closeAccount, inputId, inputIdHeader, type Account } from './account.ts'
 
 const topics = {
@@ -17,8 +17,8 @@ const topics = {
 /** The numbers of the records of run `now` in each topic, those of run `before` as text. */
 type Written = Readonly<Record<string, readonly (number | string)[]>>
 
-async function accountOf(written: Written): Promise<Account> {
-  using cluster = new SimulatedCluster({ clock: systemClock })
+async function accountOf(written: Written, markerDelayMs = 0): Promise<Account> {
+  using cluster = new SimulatedCluster({ clock: systemClock, markerDelayMs })
   const port = cluster.port('demo')
   await port.connect()
   const { inputs, events, rejected, deadLetters } = topics
@@ -34,12 +34,15 @@ async function accountOf(written: Written): Promise<Account> {
   return await closeAccount(port, systemClock, topics, 'now')
 }
 
+const nobody: GroupMember = { groupId: 'orders', memberId: '', generation: -1, instanceId: null }
+
+/** In one transaction, as the orders service writes its output. */
 async function write(port: KafkaPort, written: Written): Promise<void> {
   const producer = new RecordProducer({
     port,
     clock: systemClock,
     logger: silentLogger,
-    transactionalId: null,
+    transactionalId: 'worker',
     transactionTimeoutMs: 10_000,
     compression: 'none',
     lingerMs: 0,
@@ -53,7 +56,7 @@ async function write(port: KafkaPort, written: Written): Promise<void> {
       producer.send(topic, null, 0, Buffer.from(text), Buffer.from('{}'), [header])
     }
   }
-  await producer.flush()
+  await producer.commit([], nobody)
   await producer.close()
 }
 
@@ -101,6 +104,11 @@ describe('the account', () => {
   test('notices a record that nobody wrote', async () => {
     const account = await accountOf({ ...input, ...output, events: [5, 1, 200_000] })
     expect(account).toMatchObject({ input: 5, missing: 0, doubled: 0, balanced: false })
+  })
+
+  test('waits for what is committed and not visible everywhere yet', async () => {
+    const account = await accountOf({ ...input, ...output }, 200)
+    expect(account).toMatchObject({ input: 5, events: 2, balanced: true })
   })
 
   test('leaves the records of earlier runs out', async () => {

@@ -43,7 +43,7 @@ export async function closeAccount(
   const ledger = new Ledger()
   const numbersIn = async (topic: string, note: (number: number) => void): Promise<number> => {
     let count = 0
-    for await (const { headers } of readTopic(port, clock, topic)) {
+    for await (const { headers } of readTopic(port, clock, topic, 'end')) {
       const id = headerText(headers, inputIdHeader)
       if (id === undefined || !id.startsWith(`${run}/`)) continue
       count += 1
