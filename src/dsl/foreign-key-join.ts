@@ -6,17 +6,14 @@ import {
   tellSubscribers,
   type Subscriptions,
 } from '../operators/foreign-key/subscriptions.ts'
-import {
-  answerSerde,
-  subscriptionSerde,
-  type Answer,
-} from '../operators/foreign-key/subscription.ts'
+import { answerSerde, subscriptionSerde } from '../operators/foreign-key/subscription.ts'
 import type { KeptSides, RowJoiner } from '../operators/join/table-table-join.ts'
 import { passingTable, tableSource } from '../operators/table-source.ts'
 import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
 import type { NodeInput } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
+import { checkKafkaName } from '../topology/names.ts'
 import {
   keyValueStore,
   storeNameOf,
@@ -56,7 +53,8 @@ type Tables = Readonly<Record<keyof KeptSides, TableFlow>>
 
 /**
  * Rows of the left table with the row of the right one that they name (KIP-213): they subscribe to
- * it through one topic and are answered through another.
+ * it through one topic and are answered through another. Answers find their way by the key, so the
+ * left table's topic must be partitioned as Kafka does by default.
  */
 export function joinByForeignKey(
   isLeft: boolean,
@@ -65,6 +63,7 @@ export function joinByForeignKey(
   { foreignKey, name, store }: Options,
 ): TableFlow {
   const operator = isLeft ? 'left-join' : 'join'
+  checkKafkaName('a foreign-key join', name)
   const views = { left: viewOf(left, left, operator), right: viewOf(left, right, operator) }
   const primary = left.key
   const foreign = right.key
@@ -104,7 +103,6 @@ export function joinByForeignKey(
     write: raw,
     read: primary,
     value: answerSerde(right.value ?? json<unknown>()) as AnySerde,
-    partition: (_, answer) => (answer as Answer).partition,
   })
   const joined = after(
     { ...left, from: answers, value: undefined },
@@ -122,7 +120,6 @@ interface Passage {
   readonly write: AnySerde
   readonly read: AnySerde
   readonly value: AnySerde
-  readonly partition?: (key: unknown, value: unknown, partitions: number) => number
 }
 
 /** Through an internal topic. */
@@ -130,10 +127,10 @@ function through(
   { graph }: TableFlow,
   name: string,
   inputs: readonly NodeInput[],
-  { write, read, value, partition }: Passage,
+  { write, read, value }: Passage,
 ): NodeInput {
   const topic = graph.addRepartition({ name, partitions: undefined })
-  graph.addSink({ inputs, target: { topic, key: write, value }, partition })
+  graph.addSink({ inputs, target: { topic, key: write, value }, partition: undefined })
   return graph.addSource({
     topics: [topic],
     key: read,

@@ -1,4 +1,3 @@
-import { parseTaskId, type TaskId } from '../../core/task-id.ts'
 import type { Headers, Meta } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { Change, OperatorFactory } from '../../topology/processor.ts'
@@ -22,7 +21,6 @@ export const subscribe =
   ({ foreignKey, primary, value: valueSerde, foreign, isLeft }: LeftRows): OperatorFactory =>
   (context) => {
     const { emit, meta } = context
-    const { partition } = parseTaskId(context.taskId as TaskId)
     const keyOf = (row: unknown, key: unknown, timestampMs: number, headers: Headers): unknown =>
       row === null
         ? null
@@ -36,7 +34,6 @@ export const subscribe =
         const stays = left !== null && entered !== null && sameKey(left, entered, foreign)
         const row = {
           hash: newValue === null ? null : hashOf(newValue, valueSerde),
-          partition,
           primaryKey: Uint8Array.from(primary.serialize(key)),
         }
         const send = (to: unknown, instruction: Instruction): void =>

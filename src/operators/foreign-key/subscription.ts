@@ -20,8 +20,6 @@ export interface Subscription {
   readonly instruction: Instruction
   /** Of the left row; null where it was deleted. */
   readonly hash: Uint8Array | null
-  /** The left task's, to which the answer goes. */
-  readonly partition: number
   readonly primaryKey: Uint8Array
 }
 
@@ -29,7 +27,6 @@ export interface Subscription {
 export interface Answer<V = unknown> {
   /** Of the left row that subscribed: an answer to one that has changed since is stale. */
   readonly hash: Uint8Array | null
-  readonly partition: number
   /** Null where there is no row. */
   readonly value: V | null
 }
@@ -37,8 +34,7 @@ export interface Answer<V = unknown> {
 const HASH_BYTES = 16
 const HAS_HASH = 0x80
 const HAS_VALUE = 1
-const PARTITION_AT = 1
-const HASH_AT = 5
+const HASH_AT = 1
 
 /** Of a left row as its serde writes it; rows with equal hashes are taken for equal. */
 export const hashOf = <V>(value: V, serializer: Serializer<V>): Uint8Array =>
@@ -47,45 +43,37 @@ export const hashOf = <V>(value: V, serializer: Serializer<V>): Uint8Array =>
 export const sameHash = (left: Uint8Array | null, right: Uint8Array | null): boolean =>
   left === null || right === null ? left === right : Buffer.compare(left, right) === 0
 
-/** A byte of flags, the partition, the hash, the primary key. */
+/** A byte of flags, the hash, the primary key. */
 export const subscriptionSerde: Serde<Subscription> = {
   name: 'subscription',
-  serialize: ({ instruction, hash, partition, primaryKey }) =>
-    pack(instructions.indexOf(instruction), partition, hash, primaryKey),
+  serialize: ({ instruction, hash, primaryKey }) =>
+    pack(instructions.indexOf(instruction), hash, primaryKey),
   deserialize: (bytes) => {
-    const { flags, partition, hash, rest } = unpack(bytes)
+    const { flags, hash, rest } = unpack(bytes)
     const instruction = instructions[flags]
     if (instruction === undefined) throw unreadable(bytes)
     // A copy: what was read may be written over.
-    return { instruction, partition, hash, primaryKey: new Uint8Array(rest) }
+    return { instruction, hash, primaryKey: new Uint8Array(rest) }
   },
 }
 
-/** A byte of flags, the partition, the hash, the value. */
+/** A byte of flags, the hash, the value. */
 export const answerSerde = <V>(inner: Serde<V>): Serde<Answer<V>> => ({
   name: `answer(${inner.name})`,
-  serialize: ({ hash, partition, value }) =>
-    value === null
-      ? pack(0, partition, hash, nothing)
-      : pack(HAS_VALUE, partition, hash, inner.serialize(value)),
+  serialize: ({ hash, value }) =>
+    value === null ? pack(0, hash, nothing) : pack(HAS_VALUE, hash, inner.serialize(value)),
   deserialize: (bytes) => {
-    const { flags, partition, hash, rest } = unpack(bytes)
-    return { partition, hash, value: flags === HAS_VALUE ? inner.deserialize(rest) : null }
+    const { flags, hash, rest } = unpack(bytes)
+    return { hash, value: flags === HAS_VALUE ? inner.deserialize(rest) : null }
   },
 })
 
 const nothing = new Uint8Array(0)
 
-function pack(
-  flags: number,
-  partition: number,
-  rowHash: Uint8Array | null,
-  rest: Uint8Array,
-): Uint8Array {
+function pack(flags: number, rowHash: Uint8Array | null, rest: Uint8Array): Uint8Array {
   const restAt = HASH_AT + (rowHash === null ? 0 : HASH_BYTES)
   const bytes = Buffer.allocUnsafe(restAt + rest.length)
   bytes[0] = rowHash === null ? flags : flags | HAS_HASH
-  bytes.writeInt32BE(partition, PARTITION_AT)
   if (rowHash !== null) bytes.set(rowHash, HASH_AT)
   bytes.set(rest, restAt)
   return bytes
@@ -97,7 +85,6 @@ function unpack(bytes: Uint8Array) {
   if (bytes.length < restAt) throw unreadable(bytes)
   return {
     flags: first & ~HAS_HASH,
-    partition: new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getInt32(PARTITION_AT),
     hash: first & HAS_HASH ? new Uint8Array(bytes.subarray(HASH_AT, restAt)) : null,
     rest: bytes.subarray(restAt),
   }

@@ -23,7 +23,7 @@ export const answerSubscription =
     return {
       process: (key, value, timestampMs, headers) => {
         const subscription = value as Subscription
-        const { instruction, primaryKey, hash, partition } = subscription
+        const { instruction, primaryKey, hash } = subscription
         const keyless = key === null || key === undefined
         const enters = instruction === 'enter' || instruction === 'enter-and-answer'
         if (!keyless) {
@@ -35,7 +35,7 @@ export const answerSubscription =
         if (row === undefined && instruction === 'enter') return
         const resultMs = row === undefined ? timestampMs : Math.max(timestampMs, row.timestampMs)
         const told = enters && row !== undefined ? row.value : null
-        emit(primaryKey, { hash, partition, value: told } satisfies Answer, resultMs, headers)
+        emit(primaryKey, { hash, value: told } satisfies Answer, resultMs, headers)
       },
     }
   }
@@ -54,8 +54,8 @@ export const tellSubscribers =
         const { newValue } = value as Change
         const prefix = placeOf(foreign.serialize(key), nobody)
         for (const [, bytes] of kept.prefixScan(prefix)) {
-          const { hash, partition, primaryKey } = subscriptionSerde.deserialize(bytes)
-          const answer: Answer = { hash, partition, value: newValue }
+          const { hash, primaryKey } = subscriptionSerde.deserialize(bytes)
+          const answer: Answer = { hash, value: newValue }
           emit(primaryKey, answer, timestampMs, headers)
         }
       },
