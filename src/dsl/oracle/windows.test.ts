@@ -1,4 +1,8 @@
 import type { Duration } from '../../core/duration.ts'
+import { json } from '../../serde/json.ts'
+import { string } from '../../serde/string.ts'
+import type { Processor } from '../../topology/processor.ts'
+import { windowStore } from '../../topology/window-store.ts'
 import type { TopologyBuilder } from '../builder.ts'
 import type { GroupedStream } from '../grouped-stream.ts'
 import type { Table } from '../table.ts'
@@ -162,4 +166,40 @@ followsKafkaStreams({
   'retention-session-close': family('session', 'count', 'on-close'),
   'cached-hopping': burst('hopping'),
   'cached-session': burst('session'),
+
+  'proc-dedup': (builder, { windowMs }: { windowMs: number }) => {
+    const put = (key: string, startMs: number) => ({
+      key,
+      window: { startMs, endMs: startMs + windowMs },
+    })
+    const dedup: Processor<string | null, string | null, string | null, string | null> = {
+      process: (record, { forward, windowStore: stores }) => {
+        const { value: id, timestampMs } = record
+        if (id === null) {
+          forward(record)
+          return
+        }
+        const ids = stores<string, number>('ids')
+        const fromMs = Math.max(0, timestampMs - windowMs)
+        const known = [...ids.fetch(id, fromMs, timestampMs + windowMs)]
+        const last = known.at(-1)?.[0].window.startMs
+        if (last === undefined) {
+          ids.put(put(id, timestampMs), timestampMs)
+          forward(record)
+        } else if (last < timestampMs) ids.put(put(id, timestampMs), last)
+      },
+    }
+    builder.addStateStore(
+      windowStore('ids', {
+        key: string,
+        value: json<number>(),
+        retention: ms(2 * windowMs),
+        size: ms(windowMs),
+      }),
+    )
+    builder
+      .stream(textTopic<string | null>('in'))
+      .process(dedup, { name: 'dedup', stores: ['ids'] })
+      .to(textTopic<string | null>('out'))
+  },
 })

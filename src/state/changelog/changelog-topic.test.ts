@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { json } from '../../serde/json.ts'
 import { string } from '../../serde/string.ts'
-import type { KeyValueStoreSpec } from '../store-spec.ts'
+import { timeWindowed } from '../../serde/windowed-key.ts'
+import type { KeyValueStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import { changelogConfigs, changelogTopic } from './changelog-topic.ts'
 
 const orders = (configs: Record<string, string>): KeyValueStoreSpec => ({
@@ -39,4 +40,26 @@ test('a changelog that is not compacted is refused', () => {
   expect(() => changelogConfigs(orders({ 'cleanup.policy': 'delete' }))).toThrow(
     expect.objectContaining({ code: 'INVALID_TOPOLOGY' }),
   )
+})
+
+const perMinute = (retentionMs: number): WindowStoreSpec => ({
+  ...orders({}),
+  kind: 'window',
+  key: timeWindowed(string, 60_000) as WindowStoreSpec['key'],
+  innerKey: string as WindowStoreSpec['innerKey'],
+  retentionMs,
+  groupMs: 60_000,
+  duplicates: false,
+})
+
+test('a changelog of windows forgets them a day after their retention', () => {
+  expect(changelogConfigs(perMinute(3_600_000))).toEqual({
+    'cleanup.policy': 'compact,delete',
+    'retention.ms': '90000000',
+    'message.timestamp.type': 'CreateTime',
+  })
+})
+
+test('a changelog of a window that never closes keeps it', () => {
+  expect(changelogConfigs(perMinute(Number.MAX_SAFE_INTEGER))['cleanup.policy']).toBe('compact')
 })
