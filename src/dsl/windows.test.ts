@@ -215,3 +215,16 @@ test('keys and values of windows have their types', () => {
     expect(() => visits.aggregate(zero, zero, { store: 'visits' })).toThrow('has no store')
   })
 })
+
+test('a topology with other windows has another fingerprint', () => {
+  const fingerprintWith = (size: '1m' | '2m'): string =>
+    topology('per-window', (builder) => {
+      builder
+        .stream(clicks)
+        .groupByKey()
+        .windowedBy(tumbling(size, { grace: '0s' }))
+        .count({ store: 'counts' })
+    }).fingerprint
+  expect(fingerprintWith('1m')).toBe(fingerprintWith('1m'))
+  expect(fingerprintWith('1m')).not.toBe(fingerprintWith('2m'))
+})

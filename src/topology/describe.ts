@@ -62,6 +62,9 @@ export interface StoreDescription {
   readonly logged: boolean
   readonly cached: boolean
   readonly changelogConfigs: Readonly<Record<string, string>>
+  /** Of window and session stores; see their specification. */
+  readonly retentionMs?: number
+  readonly groupMs?: number
 }
 
 /** The topology as data, in an order that is always the same. */
@@ -85,6 +88,9 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
       logged: store.logged,
       cached: store.cached,
       changelogConfigs: sortedByName(store.changelogConfigs),
+      ...(store.kind === 'key-value'
+        ? {}
+        : { retentionMs: store.retentionMs, groupMs: store.groupMs }),
     })),
     repartitions: [...topology.repartitions.values()].map(({ name, partitions }) => ({
       name,
