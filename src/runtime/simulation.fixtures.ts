@@ -14,6 +14,8 @@ import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
 import { Life, type LifeOptions, type Note } from './life.fixtures.ts'
 
+export { Disk } from './disk.fixtures.ts'
+
 export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
 export const textOf = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes).toString()

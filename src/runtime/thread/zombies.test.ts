@@ -162,24 +162,22 @@ test('state that a zombie changed without any input is not committed', async () 
       .flat()
       .map(({ value }) => Number(textOf(value)))
   await clock.run(async () => {
-    const zombie = simulation.start({
+    simulation.start({
       topology: ticking,
       disk: new Disk(),
       clientId: 'zombie',
       transactionTimeoutMs: 30_000,
     })
     await simulation.until(() => values().length >= 3, 'it ticks')
+    // Cut off between two commits: what the next one sends arrives when others own the task.
     let thaw: (() => void) | undefined
-    cluster.faults.onRequest(
-      ({ api, clientId }) => api === 'produce' && clientId === 'zombie' && thaw === undefined,
-      {
-        after: () => {
-          thaw = zombie.freeze()
-          return undefined
-        },
+    cluster.faults.onRequest(({ api }) => api === 'endTxn' && thaw === undefined, {
+      after: () => {
+        thaw = cluster.faults.freeze('zombie')
+        return undefined
       },
-    )
-    await simulation.until(() => thaw !== undefined, 'it is paused')
+    })
+    await simulation.until(() => thaw !== undefined, 'it is cut off')
     simulation.start({ topology: ticking, disk: new Disk(), clientId: 'healthy' })
     await clock.sleep(3_000)
     thaw?.()
