@@ -1,5 +1,6 @@
 /** Runs of a scenario in which one request goes wrong, in one of the ways a request can. */
 import { expect } from 'vitest'
+import { seededRandom } from '../core/random.ts'
 import type { SimulatedClusterOptions } from '../kafka/memory/simulated-cluster.ts'
 import type { Api, SimulatedRequest } from '../kafka/memory/requests.ts'
 import type { Scenario } from './scenarios.fixtures.ts'
@@ -14,6 +15,7 @@ export const faultNames = [
   'request lost',
   'refused',
   'delivered late',
+  'delivered twice',
 ] as const
 export type FaultName = (typeof faultNames)[number]
 
@@ -90,7 +92,7 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
     await simulation.stopAll()
   })
   if (plan.life?.guarantee === 'at-least-once') scenario.expectNothingLost(simulation)
-  else scenario.expectExact(simulation)
+  else scenario.expectExact(simulation, (plan.life?.cacheMaxBytes ?? 0) > 0)
   for (const each of [disk, otherDisk]) {
     const state = diskState(simulation, each, scenario.topology)
     expect(state.uncommitted).toEqual([])
@@ -125,5 +127,33 @@ function orderFault(
       return
     case 'delivered late':
       faults.deliverLate(isAimed, LATE_MS)
+      return
+    case 'delivered twice':
+      faults.duplicate(isAimed, LATE_MS)
+  }
+}
+
+/** The share of the runs of a matrix that a test does; all of them where the environment says 1. */
+const SHARE = Number(process.env['MILLRACE_CRASH_SHARE'] ?? 0.1)
+
+/**
+ * Breaks each request of the first thread in each of these ways, one a run. Which share of the runs
+ * is done depends on a seed, so that it is the same each time.
+ */
+export async function breakEach(
+  plan: Omit<Plan, 'fault'>,
+  faults: readonly FaultName[],
+): Promise<void> {
+  const random = seededRandom(42)
+  const requests = await runPlan(plan)
+  for (const [index, { api }] of requests.entries()) {
+    for (const name of faults) {
+      if (random() >= SHARE) continue
+      try {
+        await runPlan({ ...plan, fault: { index, name } })
+      } catch (cause) {
+        throw new Error(`request ${index}, ${api}: ${name}`, { cause })
+      }
+    }
   }
 }

@@ -9,8 +9,12 @@ export class Disk {
   readonly #backends = new Map<TaskId, StateBackend>()
   /** Tasks that a living process has open. */
   readonly #open = new Set<TaskId>()
-  /** Tasks whose files cannot be read. */
+  /** Tasks whose files cannot be opened, until they are wiped. */
   readonly corrupted = new Set<TaskId>()
+  /** Tasks whose files can be opened and turn out to be broken when a row is read. */
+  readonly brokenInside = new Set<TaskId>()
+  /** Every task that was wiped, in that order. */
+  readonly wiped: TaskId[] = []
 
   /** For one process; after `unmount` it can write no more, as if it had been killed. */
   mount(): LocalStorage & { readonly unmount: () => void } {
@@ -24,7 +28,16 @@ export class Disk {
         mine.add(task)
         const backend = this.backend(task)
         return {
-          store: backend.store,
+          store: (name) => {
+            const store = backend.store(name)
+            return {
+              ...store,
+              get: (key) => {
+                if (this.brokenInside.has(task)) throw corrupted(task)
+                return store.get(key)
+              },
+            }
+          },
           position: backend.position,
           checkpoint: (batches) => {
             assert(!mounted || mine.has(task), 'a closed store is not written')
@@ -43,6 +56,8 @@ export class Disk {
       wipe: (task) => {
         assert(!mine.has(task), 'an open store is not wiped')
         this.corrupted.delete(task)
+        this.brokenInside.delete(task)
+        this.wiped.push(task)
         if (mounted) this.#backends.delete(task)
       },
       tasks: () => [...this.#backends.keys()],

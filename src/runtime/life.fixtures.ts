@@ -2,8 +2,10 @@ import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { TaskId } from '../core/task-id.ts'
 import type { SimulatedCluster } from '../kafka/memory/simulated-cluster.ts'
+import type { KafkaPort } from '../kafka/port.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
+import type { LocalStorage } from './thread/local-storage.ts'
 import { StreamThread } from './thread/stream-thread.ts'
 import type { ThreadConfig } from './thread/thread-config.ts'
 import type { ThreadState } from './thread/thread-state.ts'
@@ -27,9 +29,13 @@ export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
   lingerMs: 1,
 }
 
+const CONNECT_AGAIN_AFTER_MS = 100
+
 export interface LifeOptions extends Partial<Omit<ThreadConfig, 'applicationId'>> {
   readonly topology: Topology
   readonly disk: Disk
+  /** In place of the disk: a real one. */
+  readonly storage?: LocalStorage
   /** Its name as a client of the cluster; one of its own for each life. */
   readonly clientId: string
 }
@@ -56,7 +62,7 @@ export class Life {
   #dead = false
 
   constructor(
-    { topology, disk, clientId, ...overrides }: LifeOptions,
+    { topology, disk, storage, clientId, ...overrides }: LifeOptions,
     cluster: SimulatedCluster,
     clock: Clock,
     onNote: (life: Life, note: Note) => void,
@@ -70,7 +76,7 @@ export class Life {
       topology,
       config: { ...testConfig, applicationId: topology.name, processId: clientId, ...overrides },
       port,
-      storage: this.#storage,
+      storage: storage ?? this.#storage,
       clock: this.#clock,
       logger: loggerTo((note) => {
         this.notes.push(note)
@@ -78,13 +84,24 @@ export class Life {
       }),
       onStateChange: (state) => this.states.push(state),
     })
-    this.ended = port
-      .connect()
+    this.ended = this.#connected(port)
       .then(() => this.thread.run())
       .then(
         () => undefined,
         (error: unknown) => error,
       )
+  }
+
+  /** A process that finds no broker is started again, until there is one. */
+  async #connected(port: KafkaPort): Promise<void> {
+    while (!this.#dead) {
+      try {
+        await port.connect()
+        return
+      } catch {
+        await this.#clock.sleep(CONNECT_AGAIN_AFTER_MS)
+      }
+    }
   }
 
   /** As `kill -9`: from now on it has no effect on the cluster nor on its disk. */

@@ -24,8 +24,11 @@ export interface Scenario {
   readonly waves: readonly (readonly InputRecord[])[]
   /** What the group commits offsets of. */
   readonly inputs: readonly string[]
-  /** Fails where what is committed in Kafka is not what the input comes to. */
-  readonly expectExact: (simulation: Simulation) => void
+  /**
+   * Fails where what is committed in Kafka is not what the input comes to. With a cache, updates of
+   * a key may be left out, but for the last one.
+   */
+  readonly expectExact: (simulation: Simulation, isCached?: boolean) => void
   /** Fails where an input record shows nowhere in what is committed. */
   readonly expectNothingLost: (simulation: Simulation) => void
 }
@@ -244,16 +247,21 @@ export function wordCountScenario({ items, waves }: ScenarioSize): Scenario {
     topics: ['texts', 'totals', 'word-count.dead-letters'],
     waves: inWaves(records, waves),
     inputs: ['texts', 'word-count-counts-repartition'],
-    expectExact: (simulation) => {
+    expectExact: (simulation, isCached = false) => {
       expect(fold(simulation)).toEqual(expected)
-      expect(Object.fromEntries(updates(simulation))).toEqual(
-        Object.fromEntries(
-          [...counts].map(([word, count]) => [
-            word,
-            Array.from({ length: count }, (_, n) => n + 1),
-          ]),
-        ),
+      const every = new Map(
+        [...counts].map(([word, count]) => [word, Array.from({ length: count }, (_, n) => n + 1)]),
       )
+      const seen = updates(simulation)
+      if (isCached) {
+        for (const [word, values] of seen) {
+          const known = new Set(values)
+          expect(values).toEqual(every.get(word)?.filter((value) => known.has(value)))
+          expect(values.at(-1)).toBe(counts.get(word))
+        }
+      } else {
+        expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(every))
+      }
       expect(dead(simulation)).toEqual(poisoned)
     },
     expectNothingLost: (simulation) => {
