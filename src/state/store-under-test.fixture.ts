@@ -83,9 +83,9 @@ export class StoreUnderTest<K, V> implements AsyncDisposable {
   }
 
   checkpoint(): void {
-    const entries = this.#handle.dirtyEntries()
-    this.#backend.checkpoint([{ store: 'totals', entries, position: this.log.length }])
-    this.#handle.checkpointed()
+    for (const { entries } of this.#handle.checkpoint()) {
+      this.#backend.checkpoint([{ store: 'totals', entries, position: this.log.length }])
+    }
   }
 
   /** All that is in memory is lost; the rest comes back from disk and from the changelog. */

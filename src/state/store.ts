@@ -50,6 +50,12 @@ export interface KeyValueStore<in out K, in out V> extends ReadOnlyKeyValueStore
   readonly onFlush: (listener: FlushListener<K, V>) => boolean
 }
 
+/** A part of a checkpoint: entries sorted by key, after those of the slice before. May have none. */
+export interface CheckpointSlice {
+  readonly entries: readonly ByteEntry[]
+  readonly isLast: boolean
+}
+
 /** What the runtime holds of an open store. */
 export interface StoreHandle {
   readonly name: string
@@ -57,12 +63,14 @@ export interface StoreHandle {
   readonly store: KeyValueStore<never, never>
   /** Pushes cached updates to the changelog and downstream; before every commit. */
   readonly flush: () => void
-  /** Bytes in memory that the local store does not hold yet. */
+  /** Bytes in memory that the local store does not hold yet, those of a checkpoint under way included. */
   readonly dirtyBytes: () => number
-  /** All that is dirty, sorted by key. It stays readable and dirty until `checkpointed`. */
-  readonly dirtyEntries: () => readonly ByteEntry[]
-  /** The backend now holds `dirtyEntries`. */
-  readonly checkpointed: () => void
+  /**
+   * Begins a checkpoint of all that is dirty now, while it can be written at leisure: what is put
+   * from now on belongs to the next one, which must not begin before this one has ended. To ask for
+   * a slice is to say that the local store holds the one before.
+   */
+  readonly checkpoint: () => IterableIterator<CheckpointSlice, undefined>
   /**
    * A changelog record as it must stand in the local store. From then on reads go to the local store
    * every time, until the next put or flush: it changes when the entry is written there.

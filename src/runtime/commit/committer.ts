@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
+import { yieldToEventLoop } from '../../core/yield.ts'
 import type { RecordProducer } from '../../kafka/client/producer.ts'
 import type { GroupMember } from '../../kafka/port.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
@@ -82,24 +83,54 @@ export class Committer {
     for (const task of toCommit) task.committed()
     counters.commits += 1
     // An answer may come so late that others own the tasks by now, and maybe their files.
-    if (this.#options.member() === member) this.#checkpointIfDue(tasks, producer)
+    if (this.#options.member() === member) await this.#checkpointIfDue(tasks, producer)
     return true
   }
 
-  #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): void {
+  async #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): Promise<void> {
     const { clock, checkpointIntervalMs, dirtyBytesMax } = this.#options
     const due = clock.nowMs() >= this.#checkpointedAtMs + checkpointIntervalMs
     // At half the bound, so that the bound itself does not force commits one after the other.
-    if (due || dirtyBytes(tasks) >= dirtyBytesMax / 2) this.checkpoint(tasks, producer)
+    if (!due && dirtyBytes(tasks) < dirtyBytesMax / 2) return
+    // The last one goes on at leisure as long as there is room for what it has not written.
+    if (tasks.some((task) => task.stores.isCheckpointing) && !this.isFull(tasks)) return
+    await this.#finishCheckpoint(tasks)
+    this.#beginCheckpoint(tasks, producer)
   }
 
-  /** Only right after a commit, when every change of these tasks is committed, and while they are ours. */
-  checkpoint(tasks: readonly Task[], producer: RecordProducer): void {
-    if (this.#options.member() === undefined) return
+  #beginCheckpoint(tasks: readonly Task[], producer: RecordProducer): void {
     for (const task of tasks) {
-      onBehalfOf(task.id, () => task.stores.checkpoint((...at) => producer.endOffset(...at)))
+      // Still under way where the group has let go of us meanwhile.
+      if (task.stores.isCheckpointing) continue
+      onBehalfOf(task.id, () => task.stores.beginCheckpoint((...at) => producer.endOffset(...at)))
     }
     this.#checkpointedAtMs = this.#options.clock.nowMs()
+  }
+
+  /**
+   * Writes some milliseconds' worth of the checkpoint that is under way, while the tasks are ours;
+   * true when there may be more to write at once.
+   */
+  writeCheckpoint(tasks: readonly Task[]): boolean {
+    const task = tasks.find(({ stores }) => stores.isCheckpointing)
+    if (task === undefined || this.#options.member() === undefined) return false
+    onBehalfOf(task.id, () => task.stores.writeSlice())
+    return true
+  }
+
+  async #finishCheckpoint(tasks: readonly Task[]): Promise<void> {
+    while (this.writeCheckpoint(tasks)) await yieldToEventLoop()
+  }
+
+  /**
+   * Writes all of it, before tasks are given up. Only right after a commit, when every change of
+   * these tasks is committed, and while they are ours.
+   */
+  async checkpoint(tasks: readonly Task[], producer: RecordProducer): Promise<void> {
+    await this.#finishCheckpoint(tasks)
+    if (this.#options.member() === undefined) return
+    this.#beginCheckpoint(tasks, producer)
+    await this.#finishCheckpoint(tasks)
   }
 }
 

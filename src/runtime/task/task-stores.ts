@@ -9,8 +9,16 @@ import {
 } from '../../state/key-value/key-value-store.ts'
 import { openSessionStore, openWindowStore } from '../../state/window/open-window-store.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
-import type { ChangelogWriter, KeyValueStore, StoreHandle } from '../../state/store.ts'
+import type {
+  ChangelogWriter,
+  CheckpointSlice,
+  KeyValueStore,
+  StoreHandle,
+} from '../../state/store.ts'
 import type { RecordCollector } from './record-collector.ts'
+
+/** Small stores share a transaction until it has so many rows. */
+const SLICE_ROWS_MIN = 1_024
 
 export interface TaskStoresOptions {
   readonly applicationId: string
@@ -31,6 +39,14 @@ interface OpenStore {
   readonly changelog: string | undefined
 }
 
+interface StoreCheckpoint {
+  readonly store: string
+  readonly backend: StateBackend
+  /** Where the checkpoint brings the store. */
+  readonly position: Offset
+  readonly slices: Iterator<CheckpointSlice, undefined>
+}
+
 /** A changelog partition to replay before the task may run. */
 export interface Restoration {
   readonly store: string
@@ -44,6 +60,8 @@ export interface Restoration {
 export class TaskStores {
   readonly #stores = new Map<string, OpenStore>()
   readonly #partition: number
+  /** What the checkpoint under way still has to write. */
+  readonly #checkpointing: StoreCheckpoint[] = []
 
   constructor(options: TaskStoresOptions) {
     this.#partition = options.partition
@@ -136,23 +154,51 @@ export class TaskStores {
 
   /**
    * Right after a commit, before any further change: all that is dirty is now committed in Kafka and
-   * goes to the local stores, one transaction for each kind of storage.
+   * will go to the local stores, by `writeSlice`.
    */
-  checkpoint(endOffset: (topic: string, partition: number) => Offset | undefined): void {
-    const batches = new Map<StateBackend, StoreBatch[]>()
+  beginCheckpoint(endOffset: (topic: string, partition: number) => Offset | undefined): void {
     for (const [store, { handle, backend, changelog }] of this.#stores) {
       // A producer that wrote here before the task moved away and back knows an older end.
       const end = changelog === undefined ? 0 : (endOffset(changelog, this.#partition) ?? -1)
       const position = Math.max(end, backend.position(store) ?? -1)
       if (position < 0) continue
-      const batch = { store, entries: handle.dirtyEntries(), position }
+      this.#checkpointing.push({ store, backend, position, slices: handle.checkpoint() })
+    }
+  }
+
+  get isCheckpointing(): boolean {
+    return this.#checkpointing.length > 0
+  }
+
+  /**
+   * Writes the next part of the checkpoint that was begun: some milliseconds' worth, in one local
+   * transaction for each kind of storage. Until its last part a store keeps its old position: what
+   * it has beyond that, its changelog brings once more.
+   */
+  writeSlice(): void {
+    const batches = new Map<StateBackend, StoreBatch[]>()
+    const ended: StoreCheckpoint[] = []
+    for (let rows = 0; rows < SLICE_ROWS_MIN;) {
+      const next = this.#checkpointing[0]
+      const slice = next?.slices.next().value
+      if (next === undefined || slice === undefined) break
+      const { store, backend, position } = next
+      const { entries, isLast } = slice
+      const reached = isLast ? position : (backend.position(store) ?? 0)
+      const batch = { store, entries, position: reached }
       batches.set(backend, [...(batches.get(backend) ?? []), batch])
+      rows += entries.length
+      if (!isLast) break
+      ended.push(next)
+      this.#checkpointing.shift()
     }
     for (const [backend, stores] of batches) backend.checkpoint(stores)
-    for (const { handle } of this.#stores.values()) handle.checkpointed()
+    // To ask for more is to say that it is written.
+    for (const { slices } of ended) slices.next()
   }
 
   close(): void {
+    this.#checkpointing.length = 0
     for (const { handle } of this.#stores.values()) handle.close()
   }
 

@@ -251,6 +251,7 @@ export class StreamThread {
     if (this.#committer.isDue(this.#tasks.running, clock.nowMs()) && this.#mayCommit()) {
       await this.#commit()
     }
+    if (this.#committer.writeCheckpoint(this.#tasks.running)) busy = true
     await this.#outgoing.makeRoom()
     if (busy) await yieldToEventLoop()
     else await this.#wakeup.wait(this.#waitMs())
@@ -291,7 +292,7 @@ export class StreamThread {
 
   async #commitAll(): Promise<void> {
     await this.#commit()
-    this.#committer.checkpoint(this.#tasks.running, this.#outgoing.producer)
+    await this.#committer.checkpoint(this.#tasks.running, this.#outgoing.producer)
   }
 
   /** Another thread may own our tasks, or a commit's outcome is unknown: forget what is not committed. */

@@ -8,6 +8,7 @@ import { entriesOf } from '../backend.contract.ts'
 import type { StateBackend } from '../backend.ts'
 import { openLmdbBackend } from '../lmdb/lmdb-backend.ts'
 import { memoryBackend } from '../memory/memory-backend.ts'
+import type { CheckpointSlice } from '../store.ts'
 import { type DirtyEntry, WriteBuffer } from './write-buffer.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
@@ -49,19 +50,58 @@ test('what is dirty hides what is below, and the backend does not see it', () =>
     expect(buffer.dirtyBytes()).toBe(0)
   }))
 
+test('a checkpoint takes what is dirty now, and hands it out in sorted slices', () =>
+  withBackend('memory', (backend) => {
+    const buffer = new WriteBuffer(backend.store('rows'), 2)
+    for (const key of ['d', 'b', 'e', 'a', 'c']) buffer.put(key, '1')
+    const slices = buffer.checkpoint()
+    buffer.put('b', '2')
+    buffer.put('c', null)
+    buffer.put('f', '2')
+    const handedOut: object[] = []
+    for (const { entries, isLast } of slices) {
+      backend.checkpoint([{ store: 'rows', entries, position: 1 }])
+      expect(entriesOf(buffer).join(' ')).toBe('a,1 b,2 d,1 e,1 f,2')
+      expect(buffer.approximateCount()).toBe(5)
+      handedOut.push({ keys: entries.map(([key]) => String(key)).join(' '), isLast })
+    }
+    expect(handedOut).toEqual([
+      { keys: 'a b', isLast: false },
+      { keys: 'c d', isLast: false },
+      { keys: 'e', isLast: true },
+    ])
+    writeAll(backend, buffer.checkpoint())
+    expect(entriesOf(backend.store('rows')).join(' ')).toBe('a,1 b,2 d,1 e,1 f,2')
+    expect(buffer.dirtyBytes()).toBe(0)
+  }))
+
+test('what is dropped in the middle of a checkpoint is not handed out', () =>
+  withBackend('memory', (backend) => {
+    const buffer = new WriteBuffer(backend.store('rows'), 1)
+    buffer.put('a', '1')
+    buffer.put('b', '1')
+    const slices = buffer.checkpoint()
+    slices.next()
+    buffer.clear()
+    expect([...slices]).toEqual([])
+    expect([buffer.dirtyBytes(), entriesOf(buffer)]).toEqual([0, []])
+    buffer.put('c', '1')
+    expect([...buffer.checkpoint()]).toHaveLength(1)
+  }))
+
 test('an entry from before a checkpoint is as good as a new put', () =>
   withBackend('memory', (backend) => {
     const buffer = new WriteBuffer(backend.store('rows'))
     const old = buffer.put('a', '1')
-    backend.checkpoint([{ store: 'rows', entries: buffer.dirtyEntries(), position: 1 }])
-    buffer.checkpointed()
+    writeAll(backend, buffer.checkpoint())
     const direct = buffer.put('a', '2')
     const again = buffer.putAgain(old, '3')
     expect(entriesOf(buffer)).toEqual([['a', '3']])
     buffer.putAgain(direct, '4')
     expect(buffer.putAgain(again, '5')).toBe(direct)
     expect(entriesOf(buffer)).toEqual([['a', '5']])
-    expect(buffer.dirtyEntries()).toEqual([[bytes('a'), bytes('5')]])
+    const entries = [[bytes('a'), bytes('5')]]
+    expect([...buffer.checkpoint()]).toEqual([{ entries, isLast: true }])
   }))
 
 test('a large buffer knows its count roughly', () =>
@@ -71,6 +111,11 @@ test('a large buffer knows its count roughly', () =>
     expect(buffer.approximateCount()).toBe(10_000)
   }))
 
+/** As the task does it, but at once. */
+function writeAll(backend: StateBackend, slices: Iterable<CheckpointSlice>): void {
+  for (const { entries } of slices) backend.checkpoint([{ store: 'rows', entries, position: 1 }])
+}
+
 /** Random work on a buffer, compared with a plain Map at every step. */
 class Walk {
   readonly #backend: StateBackend
@@ -78,11 +123,11 @@ class Walk {
   readonly #random: () => number
   readonly #model = new Map<string, string>()
   readonly #entries = new Map<string, DirtyEntry>()
-  #checkpoints = 0
+  #slices: Iterator<CheckpointSlice, undefined> | undefined
 
   constructor(backend: StateBackend, seed: number) {
     this.#backend = backend
-    this.#buffer = new WriteBuffer(backend.store('rows'))
+    this.#buffer = new WriteBuffer(backend.store('rows'), 50)
     this.#random = seededRandom(seed)
   }
 
@@ -90,8 +135,8 @@ class Walk {
     const chance = this.#random()
     if (chance < 0.7) this.#put(this.#key(), this.#random() < 0.7 ? String(chance) : null)
     else if (chance < 0.8) this.#expectRange()
-    else if (chance < 0.82) this.#checkpoint()
-    else if (chance < 0.84) this.#rangeWhileChanging()
+    else if (chance < 0.83) this.#checkpoint()
+    else if (chance < 0.85) this.#rangeWhileChanging()
     else this.#expectRow(this.#key())
   }
 
@@ -125,17 +170,27 @@ class Walk {
     assert.deepEqual(entriesOf(this.#buffer, range[0], range[1], 'backward'), expected.toReversed())
   }
 
+  /** Begins a checkpoint, or goes on with the one under way. */
   #checkpoint(): void {
-    const entries = this.#buffer.dirtyEntries()
-    const keys = entries.map(([key]) => Buffer.from(key).toString('latin1'))
-    assert.deepEqual(keys, keys.toSorted())
-    // Now and then something is put before the backend has it all.
-    if (this.#random() < 0.5) this.#put(this.#key(), 'late')
-    this.#backend.checkpoint([{ store: 'rows', entries, position: ++this.#checkpoints }])
-    this.#buffer.checkpointed()
+    this.#slices ??= this.#buffer.checkpoint()
+    const slice = this.#slices.next().value
+    if (slice === undefined) {
+      this.#slices = undefined
+    } else {
+      const keys = slice.entries.map(([key]) => Buffer.from(key).toString('latin1'))
+      assert.deepEqual(keys, keys.toSorted())
+      this.#backend.checkpoint([{ store: 'rows', entries: slice.entries, position: 1 }])
+    }
     assert.deepEqual(entriesOf(this.#buffer), this.sorted())
-    assert.ok(this.#buffer.dirtyEntries().length <= 1)
-    assert.equal(this.#buffer.dirtyBytes() > 0, this.#buffer.dirtyEntries().length > 0)
+    assert.equal(this.#buffer.approximateCount(), this.#model.size)
+  }
+
+  /** Now all of it is in the backend. */
+  finish(): void {
+    while (this.#slices !== undefined) this.#checkpoint()
+    writeAll(this.#backend, this.#buffer.checkpoint())
+    assert.equal(this.#buffer.dirtyBytes(), 0)
+    assert.deepEqual(entriesOf(this.#backend.store('rows')), this.sorted())
   }
 
   /** What it holds. */
@@ -153,13 +208,7 @@ class Walk {
       const other = this.#key()
       touched.add(other)
       this.#put(other, this.#random() < 0.5 ? 'during' : null)
-      if (this.#random() < 0.05) {
-        this.#backend.checkpoint([
-          { store: 'rows', entries: this.#buffer.dirtyEntries(), position: ++this.#checkpoints },
-        ])
-        this.#buffer.checkpointed()
-        assert.deepEqual(entriesOf(this.#buffer), this.sorted())
-      }
+      if (this.#random() < 0.05) this.#checkpoint()
     }
     const stayed = before.filter((key) => !touched.has(key))
     assert.deepEqual(
@@ -181,6 +230,7 @@ describe.each(['memory', 'lmdb'] as const)('a buffer over the %s backend', (kind
       const walk = new Walk(backend, seed)
       for (let step = 0; step < 1_000; step++) walk.step()
       expect(walk.rows()).toEqual(walk.sorted())
+      walk.finish()
     }),
   )
 })

@@ -36,8 +36,7 @@ export function openKeyValueStore<K, V>(
       cache?.flush()
     },
     dirtyBytes: () => rows.buffer.dirtyBytes() + (cache?.pendingBytes() ?? 0),
-    dirtyEntries: () => rows.buffer.dirtyEntries(),
-    checkpointed: () => rows.buffer.checkpointed(),
+    checkpoint: () => rows.buffer.checkpoint(),
     restoredEntry: (key, value, timestampMs) => rows.restoredEntry(key, value, timestampMs),
     close: () => {
       cache?.clear()

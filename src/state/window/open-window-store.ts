@@ -137,8 +137,7 @@ function handleOf<K, V, S>(
     store,
     flush: () => rows.flush(meta),
     dirtyBytes: () => buffer.dirtyBytes() + (rows.cache?.pendingBytes() ?? 0),
-    dirtyEntries: () => buffer.dirtyEntries(),
-    checkpointed: () => buffer.checkpointed(),
+    checkpoint: () => buffer.checkpoint(),
     restoredEntry: (key, value, timestampMs) => {
       rows.saved.forget()
       if (isProgress(key)) return [key, value]

@@ -61,9 +61,9 @@ export class WindowedUnderTest<S> implements AsyncDisposable {
   /** As the task does: flush before the commit, checkpoint after it. */
   commit(): void {
     this.#handle.flush()
-    const entries = this.#handle.dirtyEntries()
-    this.#backend.checkpoint([{ store: 'windows', entries, position: this.log.length }])
-    this.#handle.checkpointed()
+    for (const { entries } of this.#handle.checkpoint()) {
+      this.#backend.checkpoint([{ store: 'windows', entries, position: this.log.length }])
+    }
   }
 
   /** What was not checkpointed is lost, and comes back from the changelog. */
