@@ -47,7 +47,7 @@ export async function connect(
     const unreachable = error.kind === 'network'
     throw new StreamsError(unreachable ? 'BROKER_UNREACHABLE' : 'BROKER_REFUSED', {
       message: unreachable
-        ? `no broker answers at ${connection.brokers.join(', ')}`
+        ? unreachableAt(connection.brokers, error.message)
         : `the brokers refuse the connection: ${error.message}`,
       hint: unreachable
         ? 'Start Kafka (`millrace kafka start` for a local one) or check --brokers.'
@@ -55,4 +55,11 @@ export async function connect(
       cause: error,
     })
   }
+}
+
+/** With each reason once: the port's message names the only broker twice. */
+function unreachableAt(brokers: readonly string[], message: string): string {
+  const fact = `no broker answers at ${brokers.join(', ')}`
+  const reasons = message.replace(`${fact}: `, '')
+  return `${fact} (${brokers.length === 1 ? reasons.replace(`${brokers[0]}: `, '') : reasons})`
 }

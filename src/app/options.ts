@@ -49,6 +49,13 @@ export function threadConfigs(
   if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
     throw invalid(`${threads} threads`, `Choose a whole number from 1 to ${THREADS_MAX}.`)
   }
+  const { applicationId = topologyName } = options
+  if (!/^[a-zA-Z0-9._-]{1,180}$/.test(applicationId)) {
+    throw invalid(
+      `an application called "${applicationId}"`,
+      'Use letters, digits, dots, underscores and hyphens: Kafka names its internal topics after it.',
+    )
+  }
   const cacheMaxBytes = options.cacheMaxBytes ?? 10 * MIB
   if (!(cacheMaxBytes >= 0)) {
     throw invalid(`a cache of ${cacheMaxBytes} bytes`, 'Choose 0 or more bytes.')
@@ -65,7 +72,7 @@ export function threadConfigs(
     )
   }
   return Array.from({ length: threads }, (_, threadIndex) => ({
-    applicationId: options.applicationId ?? topologyName,
+    applicationId,
     processId,
     threadIndex,
     guarantee,

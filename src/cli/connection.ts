@@ -1,7 +1,8 @@
 import { systemClock } from '../core/clock.ts'
+import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import { connect, type ConnectionOptions } from '../app/connect.ts'
-import type { KafkaPort } from '../kafka/port.ts'
+import { KafkaError, type KafkaPort } from '../kafka/port.ts'
 import { badUsage, type CommandLine } from './command-line.ts'
 
 /** Where Kafka is, from the options that every command shares. */
@@ -44,7 +45,20 @@ export async function withKafka<T>(
   began()
   try {
     return await work(port)
+  } catch (error) {
+    throw error instanceof KafkaError ? explained(error) : error
   } finally {
     await port.close()
   }
+}
+
+function explained(error: KafkaError): StreamsError {
+  const isGone = error.kind === 'network'
+  return new StreamsError(isGone ? 'BROKER_UNREACHABLE' : 'BROKER_REFUSED', {
+    message: error.message,
+    hint: isGone
+      ? 'Check that the brokers run and that their advertised addresses can be reached from here.'
+      : 'Correct what the message names, or ask for the permission that is missing.',
+    cause: error,
+  })
 }
