@@ -1,4 +1,4 @@
-import { isStreamsError, messageOf, StreamsError, type ErrorCode } from '../core/errors.ts'
+import { isStreamsError, StreamsError, type ErrorCode } from '../core/errors.ts'
 import { KafkaError } from '../kafka/port.ts'
 
 /**
@@ -70,8 +70,15 @@ export function explained(error: unknown): unknown {
       cause: error,
     })
   }
+  if (error.code === 'FENCED_INSTANCE_ID') {
+    return new StreamsError('INVALID_CONFIG', {
+      message: `another process has joined the group with the same instance id: ${error.message}`,
+      hint: 'Give each process an instance id of its own (--instance-id).',
+      cause: error,
+    })
+  }
   return new StreamsError('BROKER_REFUSED', {
-    message: `Kafka refused a request with ${error.code}: ${messageOf(error)}`,
+    message: `Kafka refused a request: ${error.message}`,
     hint: 'Check the permissions of this client and the limits of the topics it writes.',
     cause: error,
   })
