@@ -3,11 +3,14 @@ import type { Logger } from '../../core/logger.ts'
 import { RecordProducer } from '../../kafka/client/producer.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
+import { topicName } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { reactionTo } from '../reaction.ts'
 import type { RecordCollector } from '../task/record-collector.ts'
 import type { ThreadConfig } from './thread-config.ts'
 
+/** Time enough to find out that a topic does not exist. */
+const DELIVERY_TIMEOUT_MIN_MS = 5_000
 const RETRY_INITIAL_MS = 100
 const RETRY_MAX_MS = 5_000
 
@@ -56,7 +59,7 @@ export class Outgoing {
     if (this.#isTransactional) {
       const transactionalId = `${applicationId}-${processId}-${threadIndex}`
       // A transaction that is older than its time-out is aborted whatever we do.
-      const deliveryTimeoutMs = transactionTimeoutMs
+      const deliveryTimeoutMs = Math.max(transactionTimeoutMs, DELIVERY_TIMEOUT_MIN_MS)
       return new RecordProducer({ ...common, transactionalId, deliveryTimeoutMs })
     }
     // Outputs before changes of state: see docs/decisions/0004-at-least-once-sends-outputs-before-changes.md.
@@ -65,6 +68,15 @@ export class Outgoing {
     )
     const holdsBack = (topic: string): boolean => changelogs.has(topic)
     return new RecordProducer({ ...common, transactionalId: null, holdsBack })
+  }
+
+  /**
+   * Learns where the topics are that the topology always writes to. A missing one is said before
+   * anything is processed (`TOPIC_MISSING`), and a partition function knows how many there are.
+   */
+  prepare(): Promise<void> {
+    const { topology, config } = this.#options
+    return this.#producer.prepare(writtenTopics(topology, config.applicationId))
   }
 
   /** No room for more until half of what is on its way is acknowledged. */
@@ -112,6 +124,17 @@ export class Outgoing {
   close(): Promise<void> {
     return this.#producer.close()
   }
+}
+
+function writtenTopics(topology: Topology, applicationId: string): readonly string[] {
+  const topics = topology.subTopologies
+    .flatMap(({ nodes }) => nodes)
+    .flatMap((node) =>
+      node.kind === 'sink' && typeof node.target !== 'function' ? [node.target.topic] : [],
+    )
+  const deadLetters = topology.deadLetters === undefined ? [] : [topology.deadLetters]
+  const names = [...topics, ...deadLetters].map((topic) => topicName(topic, applicationId))
+  return [...new Set(names)]
 }
 
 /** Resolves as soon as the signal aborts, or with the work. */

@@ -122,6 +122,7 @@ export class StreamThread {
       restorer: this.#restorer,
       storage,
       startPositions: (sources) => startPositions(positions, sources),
+      prepareOutputs: () => this.#outgoing.prepare(),
       createTask: (plan, backend) => this.#createTask(plan, backend, supply),
     })
     this.#turns = new Turns(clock, this.#outgoing.isFull)

@@ -37,6 +37,8 @@ export interface TaskRegistryOptions {
     plan: AssignedTask,
     backend: (kind: StoreSpec['backend']) => StateBackend,
   ) => Task
+  /** Before the first record is processed. */
+  readonly prepareOutputs: () => Promise<void>
   readonly startPositions: (sources: readonly TopicPartition[]) => Promise<readonly StartPosition[]>
   /** Something to do for `advance`. */
   readonly onEvent: () => void
@@ -103,6 +105,11 @@ export class TaskRegistry {
     const positions = await this.#whileOpening(slot, () => startPositions(slot.plan.sources))
     if (positions === undefined) return
     slot.positions = positions
+    const prepared = await this.#whileOpening(slot, async () => {
+      await this.#options.prepareOutputs()
+      return true
+    })
+    if (prepared === undefined) return
     const task = await this.#create(slot)
     if (task === undefined) return
     const extents = await this.#whileOpening(slot, () => restorer.extentsOf(task))
