@@ -35,14 +35,12 @@ function required(line: CommandLine, name: string): string {
   throw badUsage(`--sasl-mechanism needs --${name} too`, line.command)
 }
 
-/** A connection for the time of one piece of work, which begins when Kafka has answered. */
+/** A connection for the time of one piece of work. */
 export async function withKafka<T>(
   line: CommandLine,
-  began: () => void,
   work: (port: KafkaPort) => Promise<T>,
 ): Promise<T> {
   const port = await connect(connectionFrom(line), 'millrace', silentLogger, systemClock)
-  began()
   try {
     return await work(port)
   } catch (error) {

@@ -1,8 +1,7 @@
-import { groupDeadLetters, readDeadLetters } from '../admin/dead-letters.ts'
-import { systemClock } from '../core/clock.ts'
+import { groupDeadLetters } from '../admin/dead-letters.ts'
 import type { Command } from './command-line.ts'
 import { withKafka } from './connection.ts'
-import { dlqFilter, dlqOptions, dlqSource } from './dlq-source.ts'
+import { deadLettersIn, dlqOptions, dlqSource } from './dlq-source.ts'
 import { print } from './terminal.ts'
 
 export const dlqList: Command = {
@@ -12,8 +11,8 @@ export const dlqList: Command = {
   options: dlqOptions,
   run: async (line, began) => {
     const { topic } = await dlqSource(line)
-    const groups = await withKafka(line, began, (port) =>
-      groupDeadLetters(readDeadLetters(port, systemClock, topic, dlqFilter(line))),
+    const groups = await withKafka(line, (port) =>
+      groupDeadLetters(deadLettersIn(port, topic, line, began)),
     )
     if (line.flag('json')) {
       for (const group of groups) print(JSON.stringify(group))

@@ -1,8 +1,7 @@
-import { readDeadLetters, type StoredDeadLetter } from '../admin/dead-letters.ts'
-import { systemClock } from '../core/clock.ts'
+import type { StoredDeadLetter } from '../admin/dead-letters.ts'
 import type { Command } from './command-line.ts'
 import { withKafka } from './connection.ts'
-import { dlqFilter, dlqOptions, dlqSource, readable, type DlqSource } from './dlq-source.ts'
+import { deadLettersIn, dlqOptions, dlqSource, readable, type DlqSource } from './dlq-source.ts'
 import { print } from './terminal.ts'
 
 const SHOWN_BY_DEFAULT = 10
@@ -24,15 +23,10 @@ export const dlqShow: Command = {
   run: async (line, began) => {
     const source = await dlqSource(line)
     const limit = line.number('limit', 0) ?? SHOWN_BY_DEFAULT
-    await withKafka(line, began, async (port) => {
+    await withKafka(line, async (port) => {
       let shown = 0
-      if (limit <= 0) return
-      for await (const letter of readDeadLetters(
-        port,
-        systemClock,
-        source.topic,
-        dlqFilter(line),
-      )) {
+      if (limit === 0) return
+      for await (const letter of deadLettersIn(port, source.topic, line, began)) {
         const view = viewOf(letter, source, line.flag('raw'))
         if (line.flag('json')) print(JSON.stringify(view))
         else show(view, line.flag('stack'))

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs'
 import { loadTopology } from '../app/load-topology.ts'
-import type { DeadLetterFilter } from '../admin/dead-letters.ts'
+import {
+  readDeadLetters,
+  type DeadLetterFilter,
+  type StoredDeadLetter,
+} from '../admin/dead-letters.ts'
+import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
+import type { KafkaPort } from '../kafka/port.ts'
 import type { Deserializer, Serde } from '../serde/serde.ts'
 import { connectionOptions, type CommandLine, type OptionSpecs } from './command-line.ts'
 import { topologyModule } from './topology-module.ts'
@@ -46,7 +52,20 @@ export async function dlqSource(line: CommandLine): Promise<DlqSource> {
   }
 }
 
-export function dlqFilter(line: CommandLine): DeadLetterFilter {
+/** The letters that the options let through; the work has begun with the first of them. */
+export async function* deadLettersIn(
+  port: KafkaPort,
+  topic: string,
+  line: CommandLine,
+  began: () => void,
+): AsyncGenerator<StoredDeadLetter> {
+  for await (const letter of readDeadLetters(port, systemClock, topic, filterFrom(line))) {
+    began()
+    yield letter
+  }
+}
+
+function filterFrom(line: CommandLine): DeadLetterFilter {
   const topic = line.text('topic')
   const error = line.text('error')
   const node = line.text('node')

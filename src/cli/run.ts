@@ -12,6 +12,8 @@ import { topologyModule } from './topology-module.ts'
 
 /** How long a clean shutdown may take before the process ends anyway; Kafka then takes over by itself. */
 const SHUTDOWN_MS = 30_000
+/** One Ctrl-C may come as two signals: from the terminal, and passed on by npx. */
+const SAME_SIGNAL_MS = 200
 
 export const run: Command = {
   usage: 'run <topology.ts> [options]',
@@ -114,14 +116,18 @@ function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], u
 
 /** The first signal stops the application cleanly, if that does not take too long. */
 function endOnSignals(app: Application, ended: AbortSignal): void {
-  let isStopping = false
+  let stoppingSinceMs: number | undefined
   const end = (signal: NodeJS.Signals, why: string): void => {
     printError(`${why}: ended at once, what is not committed will be done again`)
     process.exit(signal === 'SIGINT' ? 130 : 143)
   }
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) end(signal, `a second ${signal}`)
-    isStopping = true
+    const nowMs = systemClock.nowMs()
+    if (stoppingSinceMs !== undefined) {
+      if (nowMs - stoppingSinceMs > SAME_SIGNAL_MS) end(signal, `a second ${signal}`)
+      return
+    }
+    stoppingSinceMs = nowMs
     void app.stop()
     void systemClock.sleep(SHUTDOWN_MS, ended).then(() => {
       if (!ended.aborted) end(signal, `no clean stop in ${SHUTDOWN_MS / 1_000} s`)

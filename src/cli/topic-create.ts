@@ -19,9 +19,10 @@ export const topicCreate: Command = {
     const partitions = line.number('partitions', 1)
     if (partitions === undefined) throw badUsage('--partitions is missing', line.command)
     const replicationFactor = line.number('replication-factor', 1) ?? -1
-    const topics = await withKafka(line, began, (port) =>
-      createTopics(port, systemClock, line.operands, { partitions, replicationFactor }),
-    )
+    const topics = await withKafka(line, (port) => {
+      began()
+      return createTopics(port, systemClock, line.operands, { partitions, replicationFactor })
+    })
     for (const topic of topics) {
       const what = topic.isNew ? 'created' : 'there already,'
       const count = `${topic.partitions} ${topic.partitions === 1 ? 'partition' : 'partitions'}`

@@ -1,6 +1,9 @@
+import { systemClock } from '../../src/core/clock.ts'
 import type { InputWriter } from './input-writer.ts'
 
 const LOOK_MS = 500
+/** One Ctrl-C may come as two signals: from the terminal, and passed on by whoever started us. */
+const SAME_SIGNAL_MS = 200
 
 /** What a first signal stops, once it is there. */
 export interface Ending {
@@ -15,10 +18,16 @@ export interface Ending {
  */
 export function listenForEnd(): Ending {
   const ending: Ending = {}
+  let stoppedAtMs = -Infinity
   const onSignal = (signal: NodeJS.Signals): void => {
     const { input } = ending
-    if (input === undefined || input.isStopped) process.exit(signal === 'SIGINT' ? 130 : 143)
-    input.stop()
+    const isFirst = input?.isStopped === false
+    if (isFirst) {
+      stoppedAtMs = systemClock.nowMs()
+      input.stop()
+    } else if (systemClock.nowMs() - stoppedAtMs > SAME_SIGNAL_MS) {
+      process.exit(signal === 'SIGINT' ? 130 : 143)
+    }
   }
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
