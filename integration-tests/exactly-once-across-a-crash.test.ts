@@ -65,7 +65,9 @@ async function underFire(
 
 const stateDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-crash-'))
 
-/** What the local stores of stopped processes hold: the state directories together, latest first. */
+/**
+ * What the local stores of stopped processes hold: the state directories together, latest first.
+ */
 async function localOrders(directories: readonly string[]): Promise<ReadonlyMap<string, Order>> {
   const newest = new Map<string, { position: number; orders: Map<string, Order> }>()
   for (const directory of directories) {

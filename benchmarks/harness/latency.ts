@@ -29,8 +29,8 @@ export interface Latency {
 }
 
 /**
- * Sends orders at a steady rate and reads the outputs as they come, read-committed. The latency of a
- * record is the time from the broker's append of it to our read of its output; 1 ms resolution.
+ * Sends orders at a steady rate and reads the outputs as they come, read-committed. The latency of
+ * a record is the time from the broker's append of it to our read of its output; 1 ms resolution.
  */
 export async function measureLatency(port: KafkaPort, run: PeerRun): Promise<Latency> {
   await createTopic(port, run.input, 'append')
@@ -152,7 +152,9 @@ class Arrivals {
   }
 }
 
-/** The count says the how-manieth order of its key an output answers; -1 where it follows no other. */
+/**
+ * The count says the how-manieth order of its key an output answers; -1 where it follows no other.
+ */
 function indexOfCount(): (key: string, value: Uint8Array) => number {
   const ordersOf = new Map<string, number[]>()
   for (let index = 0; index < RECORDS; index++) {

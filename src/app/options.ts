@@ -5,7 +5,10 @@ import type { Guarantee, ThreadConfig } from '../runtime/thread/thread-config.ts
 
 /** How an application runs; what it does is in its topology. */
 export interface RunOptions {
-  /** Consumer group, and prefix of internal topics and transactional ids; default: the topology's name. */
+  /**
+   * Consumer group, and prefix of internal topics and transactional ids; default: the topology's
+   * name.
+   */
   readonly applicationId?: string
   /** Stream threads, each a worker; default 1. */
   readonly threads?: number

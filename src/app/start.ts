@@ -18,8 +18,8 @@ export interface StartOptions extends RunOptions, ConnectionOptions {
 }
 
 /**
- * Runs the topology that a module exports, as a member of its consumer group. The module is named by
- * URL because every thread imports it anew: `start(import.meta.resolve('./orders.ts'), …)`.
+ * Runs the topology that a module exports, as a member of its consumer group. The module is named
+ * by URL because every thread imports it anew: `start(import.meta.resolve('./orders.ts'), …)`.
  *
  * Rejects with `INVALID_TOPOLOGY`, `INVALID_CONFIG`, `BROKER_UNREACHABLE` or a `STATE_DIRECTORY_…`
  * error before anything runs; what goes wrong later rejects {@link Application.finished}.

@@ -4,8 +4,8 @@ import { assert } from '../core/errors.ts'
 import type { ThreadStart } from './thread-messages.ts'
 
 /**
- * The entry of a worker. A thread keeps what it compiles for later starts where the application does,
- * which Node decides thread by thread: so that comes before anything larger is loaded.
+ * The entry of a worker. A thread keeps what it compiles for later starts where the application
+ * does, which Node decides thread by thread: so that comes before anything larger is loaded.
  */
 const start = workerData as ThreadStart
 assert(parentPort !== null, 'thread-main runs in a worker')

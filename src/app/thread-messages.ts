@@ -15,7 +15,9 @@ export interface ThreadStart {
   /** The state directory of the process. */
   readonly statePath: string
   readonly log: LogOptions
-  /** Whether the application keeps what it compiles for later starts (`module.enableCompileCache`). */
+  /**
+   * Whether the application keeps what it compiles for later starts (`module.enableCompileCache`).
+   */
   readonly compileCache: boolean
 }
 

@@ -36,8 +36,8 @@ export interface Command {
   readonly takesMany?: boolean
   readonly options: OptionSpecs
   /**
-   * Resolves to the exit code. A rejection after the call of `began` is a failure of work under way,
-   * one before it says that the work could not begin.
+   * Resolves to the exit code. A rejection after the call of `began` is a failure of work under
+   * way, one before it says that the work could not begin.
    */
   readonly run: (line: CommandLine, began: () => void) => Promise<number>
 }

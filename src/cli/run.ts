@@ -10,7 +10,10 @@ import { connectionFrom } from './connection.ts'
 import { isTerminal, printError } from './terminal.ts'
 import { topologyModule } from './topology-module.ts'
 
-/** How long a clean shutdown may take before the process ends anyway; Kafka then takes over by itself. */
+/**
+ * How long a clean shutdown may take before the process ends anyway; Kafka then takes over by
+ * itself.
+ */
 const SHUTDOWN_MS = 30_000
 /** One Ctrl-C may come as two signals: from the terminal, and passed on by npx. */
 const SAME_SIGNAL_MS = 200

@@ -69,7 +69,9 @@ async function exitOf(jvm: ChildProcess): Promise<void> {
   }
 }
 
-/** An orderly end takes the JVM about three seconds longer, once a machine: it spares one a start. */
+/**
+ * An orderly end takes the JVM about three seconds longer, once a machine: it spares one a start.
+ */
 async function trainArchive(): Promise<void> {
   const [node] = nodes
   if (spec.archive === null || node?.state !== 'running') return

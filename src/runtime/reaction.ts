@@ -4,7 +4,8 @@ import { KafkaError } from '../kafka/port.ts'
 /**
  * What the runtime does about a failure.
  * - `record`: the record is at fault; its topology's failure policy decides.
- * - `migrated`: somebody else may own our work, or a commit's outcome is unknown: close tasks dirty,
+ * - `migrated`: somebody else may own our work, or a commit's outcome is unknown: close tasks
+ *   dirty,
  *   throw the producer away, resume from what is committed.
  * - `wipe-and-restore`: the local state cannot be trusted; rebuild it from the changelog.
  * - `stop`: a person has to act.

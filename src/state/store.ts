@@ -50,7 +50,9 @@ export interface KeyValueStore<in out K, in out V> extends ReadOnlyKeyValueStore
   readonly onFlush: (listener: FlushListener<K, V>) => boolean
 }
 
-/** A part of a checkpoint: entries sorted by key, after those of the slice before. May have none. */
+/**
+ * A part of a checkpoint: entries sorted by key, after those of the slice before. May have none.
+ */
 export interface CheckpointSlice {
   readonly entries: readonly ByteEntry[]
   readonly isLast: boolean
@@ -63,7 +65,10 @@ export interface StoreHandle {
   readonly store: KeyValueStore<never, never>
   /** Pushes cached updates to the changelog and downstream; before every commit. */
   readonly flush: () => void
-  /** Bytes in memory that the local store does not hold yet, those of a checkpoint under way included. */
+  /**
+   * Bytes in memory that the local store does not hold yet, those of a checkpoint under way
+   * included.
+   */
   readonly dirtyBytes: () => number
   /**
    * Begins a checkpoint of all that is dirty now, while it can be written at leisure: what is put
@@ -72,8 +77,8 @@ export interface StoreHandle {
    */
   readonly checkpoint: () => IterableIterator<CheckpointSlice, undefined>
   /**
-   * A changelog record as it must stand in the local store. From then on reads go to the local store
-   * every time, until the next put or flush: it changes when the entry is written there.
+   * A changelog record as it must stand in the local store. From then on reads go to the local
+   * store every time, until the next put or flush: it changes when the entry is written there.
    */
   readonly restoredEntry: (
     key: Uint8Array,

@@ -31,8 +31,8 @@ export interface AccountTopics {
 }
 
 /**
- * Reads back all that is committed and looks for each input record of this run by its id: it must be
- * exactly one event, one rejection or one dead letter.
+ * Reads back all that is committed and looks for each input record of this run by its id: it must
+ * be exactly one event, one rejection or one dead letter.
  */
 export async function closeAccount(
   port: KafkaPort,

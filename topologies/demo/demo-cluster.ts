@@ -68,7 +68,9 @@ async function simulatedCluster(label: string): Promise<DemoCluster> {
   }
 }
 
-/** The same thread without a process around it; killing it cuts it off from the cluster for good. */
+/**
+ * The same thread without a process around it; killing it cuts it off from the cluster for good.
+ */
 function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: string): Instance {
   const directory = openStateDirectory(stateDir, orders.name)
   const [config] = threadConfigs(

@@ -13,8 +13,8 @@ export interface Ending {
 /**
  * The first Ctrl-C ends the input, and what was written is still processed; the second ends all. So
  * does the death of whoever started the demo, or a terminal that is closed: nothing is left behind.
- * Exiting is enough for that: each part cleans up at the exit, and Kafka's supervisor and the worker
- * notice that their owner is gone.
+ * Exiting is enough for that: each part cleans up at the exit, and Kafka's supervisor and the
+ * worker notice that their owner is gone.
  */
 export function listenForEnd(): Ending {
   const ending: Ending = {}

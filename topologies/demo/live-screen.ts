@@ -20,9 +20,9 @@ const CLEAR_BELOW = '\u001b[J'
 const CLEAR_ALL = '\u001b[H\u001b[2J'
 
 /**
- * Lines that are drawn in place, below what is on the terminal already. Each is written over the old
- * one and never cleared first, so nothing flickers. The cursor is hidden until it is disposed of, or
- * the process ends.
+ * Lines that are drawn in place, below what is on the terminal already. Each is written over the
+ * old one and never cleared first, so nothing flickers. The cursor is hidden until it is disposed
+ * of, or the process ends.
  */
 export class LiveScreen implements Disposable {
   readonly #terminal: Terminal

@@ -27,7 +27,10 @@ const say = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
-/** Generated commands and payments go in, the orders service runs, and every record is accounted for. */
+/**
+ * Generated commands and payments go in, the orders service runs, and every record is accounted
+ * for.
+ */
 async function demo(options: DemoOptions): Promise<Account> {
   const ending = listenForEnd()
   await using cluster = await openCluster(options.inMemory, say)

@@ -1,4 +1,7 @@
-/** What may be asked of an order. Each command carries an id of its own, so that a repeat is noticed. */
+/**
+ * What may be asked of an order. Each command carries an id of its own, so that a repeat is
+ * noticed.
+ */
 export type OrderCommand =
   | {
       readonly type: 'PlaceOrder'

@@ -22,7 +22,8 @@ export interface CommitterOptions {
  *
  * flush caches → send outputs and changelog → offsets with member and generation → EndTxn → now and
  * only now may a checkpoint take the changes into the local stores. A crash before EndTxn leaves
- * nothing behind but an aborted transaction; after it, local stores that catch up from the changelog.
+ * nothing behind but an aborted transaction; after it, local stores that catch up from the
+ * changelog.
  */
 export class Committer {
   readonly #options: CommitterOptions

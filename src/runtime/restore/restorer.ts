@@ -15,7 +15,10 @@ import type { Task } from '../task/task.ts'
 
 /** Replayed records are written in one local transaction at this size. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
-/** What is replayed but not written keeps fetched buffers in memory: a bound on those, of all stores. */
+/**
+ * What is replayed but not written keeps fetched buffers in memory: a bound on those, of all
+ * stores.
+ */
 const READ_BYTES_MAX = 64 * 1024 * 1024
 /** A store's share of it at least: the smaller it is, the more often the disk has to sync. */
 const READ_SHARE_BYTES_MIN = 1024 * 1024
@@ -60,9 +63,10 @@ interface Replay extends Restoration {
 /**
  * Brings the stores of tasks up to their changelogs, from the local position on, bytes to bytes.
  *
- * It reads committed records up to the *high watermark* as it was after the input offsets were found
- * stable, not to the last stable offset: the markers of a committed transaction reach each partition
- * at their own time, so the last stable offset can still be below what the offsets already cover.
+ * It reads committed records up to the *high watermark* as it was after the input offsets were
+ * found stable, not to the last stable offset: the markers of a committed transaction reach each
+ * partition at their own time, so the last stable offset can still be below what the offsets
+ * already cover.
  */
 export class Restorer {
   readonly #port: KafkaPort

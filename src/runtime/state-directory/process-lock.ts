@@ -2,8 +2,8 @@ import { existsSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync }
 import { StreamsError } from '../../core/errors.ts'
 
 /**
- * Keeps two processes out of one state directory. The lock is a file that names its owner; one whose
- * owner is gone, as after `kill -9`, is taken over.
+ * Keeps two processes out of one state directory. The lock is a file that names its owner; one
+ * whose owner is gone, as after `kill -9`, is taken over.
  */
 export class ProcessLock implements Disposable {
   readonly #file: string

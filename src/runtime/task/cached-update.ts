@@ -3,8 +3,8 @@ import type { KeyValueStore } from '../../state/store.ts'
 const fromCache = Symbol('from the cache')
 
 /**
- * The store, with its failures told apart: an update that leaves the cache and then fails is not the
- * fault of the record that is being processed, and the record that made it is gone by then.
+ * The store, with its failures told apart: an update that leaves the cache and then fails is not
+ * the fault of the record that is being processed, and the record that made it is gone by then.
  */
 export function announcing<K, V>(store: KeyValueStore<K, V>): KeyValueStore<K, V> {
   return {

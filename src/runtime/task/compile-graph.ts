@@ -45,7 +45,8 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
       ),
     )
   const entries = new Map<string, Emit>()
-  // Nodes come in an order in which inputs precede their users, so going backwards every follower is ready.
+  // Nodes come in an order in which inputs precede their users, so going backwards every follower
+  // is ready.
   for (const node of subTopology.nodes.toReversed()) {
     if (node.kind === 'source') {
       entries.set(node.name, followers(node.name, undefined))

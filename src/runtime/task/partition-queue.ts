@@ -7,7 +7,9 @@ import type { SourceNode } from '../../topology/graph.ts'
 /** Where a task pulls its input from; pulling is the back-pressure. */
 export interface RecordSupply {
   readonly take: (topic: string, partition: number) => RecordRun | undefined
-  /** Whether the broker is known to hold, or may hold, more committed records from this position. */
+  /**
+   * Whether the broker is known to hold, or may hold, more committed records from this position.
+   */
   readonly mayHaveMore: (topic: string, partition: number, position: Offset) => boolean
 }
 

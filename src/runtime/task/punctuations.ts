@@ -9,15 +9,16 @@ interface Punctuation {
 }
 
 /**
- * The scheduled callbacks of one task, as Kafka Streams' PunctuationQueue (KIP-138): the one that is
- * due first fires first; one that is overdue by several intervals fires once and keeps to its beat.
+ * The scheduled callbacks of one task, as Kafka Streams' PunctuationQueue (KIP-138): the one that
+ * is due first fires first; one that is overdue by several intervals fires once and keeps to its
+ * beat.
  */
 export class Punctuations {
   readonly #scheduled: Punctuation[] = []
 
   /**
-   * The beat of stream time is counted from 0, so that it is the same after a restart, and begins as
-   * soon as there is a record; that of the wall clock begins one interval from now.
+   * The beat of stream time is counted from 0, so that it is the same after a restart, and begins
+   * as soon as there is a record; that of the wall clock begins one interval from now.
    */
   schedule(
     intervalMs: number,
@@ -37,7 +38,10 @@ export class Punctuations {
     }
   }
 
-  /** Fires what is due at this time, also what a callback schedules meanwhile; true when anything fired. */
+  /**
+   * Fires what is due at this time, also what a callback schedules meanwhile; true when anything
+   * fired.
+   */
   fire(type: PunctuationType, nowMs: number): boolean {
     let fired = false
     for (;;) {

@@ -153,8 +153,8 @@ export class TaskStores {
   }
 
   /**
-   * Right after a commit, before any further change: all that is dirty is now committed in Kafka and
-   * will go to the local stores, by `writeSlice`.
+   * Right after a commit, before any further change: all that is dirty is now committed in Kafka
+   * and will go to the local stores, by `writeSlice`.
    */
   beginCheckpoint(endOffset: (topic: string, partition: number) => Offset | undefined): void {
     for (const [store, { handle, backend, changelog }] of this.#stores) {

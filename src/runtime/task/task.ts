@@ -69,8 +69,8 @@ interface Input {
 const never = (): boolean => false
 
 /**
- * A sub-topology at work on one partition: pulls input, runs it through the graph, keeps its stores.
- * It does no I/O but through the collector and its local storage, and never waits.
+ * A sub-topology at work on one partition: pulls input, runs it through the graph, keeps its
+ * stores. It does no I/O but through the collector and its local storage, and never waits.
  */
 export class Task {
   readonly id: TaskId
@@ -210,7 +210,10 @@ export class Task {
     }
   }
 
-  /** Processes what has arrived, at most so many records and while not full; returns how many it was. */
+  /**
+   * Processes what has arrived, at most so many records and while not full; returns how many it
+   * was.
+   */
   process(recordsMax: number, isFull: () => boolean = never): number {
     let processed = 0
     while (processed < recordsMax && !isFull()) {

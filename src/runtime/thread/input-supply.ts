@@ -22,8 +22,8 @@ export interface ResetPosition extends TopicPartition {
 }
 
 /**
- * What tasks pull their input from. A position that has left the topic (retention, a recreated topic)
- * is set anew by the source's reset policy, in the background.
+ * What tasks pull their input from. A position that has left the topic (retention, a recreated
+ * topic) is set anew by the source's reset policy, in the background.
  */
 export class InputSupply implements RecordSupply {
   readonly #options: InputSupplyOptions

@@ -62,7 +62,8 @@ export class Outgoing {
       const deliveryTimeoutMs = Math.max(transactionTimeoutMs, DELIVERY_TIMEOUT_MIN_MS)
       return new RecordProducer({ ...common, transactionalId, deliveryTimeoutMs })
     }
-    // Outputs before changes of state: see docs/decisions/0004-at-least-once-sends-outputs-before-changes.md.
+    // Outputs before changes of state: see
+    // docs/decisions/0004-at-least-once-sends-outputs-before-changes.md.
     const changelogs = new Set(
       [...topology.stores.keys()].map((store) => changelogTopic(applicationId, store)),
     )
@@ -94,7 +95,9 @@ export class Outgoing {
     }
   }
 
-  /** Drops what is not acknowledged and goes on with a new producer, which fences the one before. */
+  /**
+   * Drops what is not acknowledged and goes on with a new producer, which fences the one before.
+   */
   async startAnew(): Promise<void> {
     await this.#producer.close()
     this.#producer = this.#newProducer()

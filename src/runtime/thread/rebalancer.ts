@@ -36,8 +36,8 @@ export interface RebalancerOptions {
 }
 
 /**
- * Cooperative rebalancing (KIP-429): tasks run on while the group agrees. A task that moves is given
- * up (committed, closed) after one generation and taken by its new owner in the next.
+ * Cooperative rebalancing (KIP-429): tasks run on while the group agrees. A task that moves is
+ * given up (committed, closed) after one generation and taken by its new owner in the next.
  *
  * Between JoinGroup and the answer to SyncGroup nothing is committed: the generation changes under
  * it. So a commit comes before each join and, for what was processed meanwhile, after it.
@@ -122,7 +122,8 @@ export class Rebalancer {
     const planned = new Map(assignment.tasks.map((task) => [task.id, task]))
     if (error !== undefined) throw new StreamsError(error.code, error)
     if (this.#memberId !== '' && membership.member?.memberId !== this.#memberId) {
-      // We were thrown out and came back as somebody else: our tasks may have run elsewhere meanwhile.
+      // We were thrown out and came back as somebody else: our tasks may have run elsewhere
+      // meanwhile.
       await abandon()
     }
     this.#joined = undefined
@@ -139,7 +140,9 @@ export class Rebalancer {
     this.openAssigned()
   }
 
-  /** Opens what the group gave us and is not open: after an assignment, or after work was abandoned. */
+  /**
+   * Opens what the group gave us and is not open: after an assignment, or after work was abandoned.
+   */
   openAssigned(): void {
     const { tasks } = this.#options
     for (const task of this.#assigned) if (!tasks.ids.includes(task.id)) tasks.open(task)

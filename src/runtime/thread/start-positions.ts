@@ -68,7 +68,9 @@ export async function resetPosition(
   return offset
 }
 
-/** The reset policy of a topic by its name in Kafka; repartition topics are read from their start. */
+/**
+ * The reset policy of a topic by its name in Kafka; repartition topics are read from their start.
+ */
 export function resetPolicies(
   { subTopologies }: Topology,
   applicationId: string,

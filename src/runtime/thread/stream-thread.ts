@@ -209,7 +209,10 @@ export class StreamThread {
     if (failure !== undefined) throw explained(failure)
   }
 
-  /** Asks for a clean shutdown: finish, commit, leave. It takes seconds at most, whatever Kafka does. */
+  /**
+   * Asks for a clean shutdown: finish, commit, leave. It takes seconds at most, whatever Kafka
+   * does.
+   */
   readonly stop = (): void => {
     if (this.#isStopping || this.#state === 'failed') return
     this.#stopping.abort()
@@ -218,7 +221,9 @@ export class StreamThread {
     void this.#options.clock.sleep(SHUTDOWN_MAX_MS, this.#ended.signal).then(this.abort)
   }
 
-  /** Stops without a commit and without waiting for Kafka: what is not committed will be done again. */
+  /**
+   * Stops without a commit and without waiting for Kafka: what is not committed will be done again.
+   */
   readonly abort = (): void => {
     this.#ended.abort()
     this.stop()
@@ -296,7 +301,10 @@ export class StreamThread {
     await this.#committer.checkpoint(this.#tasks.running, this.#outgoing.producer)
   }
 
-  /** Another thread may own our tasks, or a commit's outcome is unknown: forget what is not committed. */
+  /**
+   * Another thread may own our tasks, or a commit's outcome is unknown: forget what is not
+   * committed.
+   */
   async #abandon(): Promise<void> {
     this.#counters.migrations += 1
     await this.#tasks.close(this.#tasks.ids)

@@ -1,5 +1,6 @@
 /**
- * created → starting → rebalancing ⇄ running → pending-shutdown → stopped; a failure anywhere before
+ * created → starting → rebalancing ⇄ running → pending-shutdown → stopped; a failure anywhere
+ * before
  * `stopped` leads to `failed`.
  */
 export const threadMoves = {

@@ -6,8 +6,8 @@ import type { Task } from '../task/task.ts'
 const RECORDS_PER_SLICE = 32
 
 /**
- * Gives the running tasks of a thread their turns, a slice of records each. It begins where it ended
- * the last time, so that a task gets its turn also when time or room is always up before.
+ * Gives the running tasks of a thread their turns, a slice of records each. It begins where it
+ * ended the last time, so that a task gets its turn also when time or room is always up before.
  */
 export class Turns {
   readonly #clock: Clock

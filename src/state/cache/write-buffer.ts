@@ -42,7 +42,9 @@ export class WriteBuffer implements ByteStore {
   readonly #merged: Overlay<Uint8Array>
   readonly #settled: Overlay<Uint8Array>
   #dirty = new OrderedByteMap<DirtyEntry>()
-  /** Of the checkpoint under way; empty when there is none. What is written already is passed over. */
+  /**
+   * Of the checkpoint under way; empty when there is none. What is written already is passed over.
+   */
   #frozen = new OrderedByteMap<DirtyEntry>()
   /** The next checkpoint: dirty entries belong to it, frozen ones to the one before. */
   #checkpoint = 0
@@ -89,7 +91,9 @@ export class WriteBuffer implements ByteStore {
     return entry
   }
 
-  /** A put without a look-up while no checkpoint has begun since the put that returned the entry. */
+  /**
+   * A put without a look-up while no checkpoint has begun since the put that returned the entry.
+   */
   putAgain(entry: DirtyEntry, value: ByteString | null): DirtyEntry {
     if (entry.checkpoint !== this.#checkpoint) return this.put(entry.key, value)
     const valueBytes = value === null ? 0 : value.length
