@@ -51,6 +51,8 @@ class Chaos {
   readonly #version: 1 | 2
   readonly #config: Partial<LifeOptions>
   readonly #places: Place[]
+  /** The broker that is down. */
+  #down: number | undefined
 
   constructor({ scenario, seed, log = () => {} }: ChaosOptions) {
     this.#scenario = scenario
@@ -174,9 +176,15 @@ class Chaos {
         }
         return
       case 7: {
-        const node = 1 + (this.#ms(BROKERS) % BROKERS)
+        // One at a time: somebody has to be left to lead.
+        if (this.#down !== undefined) return
+        const node = this.#ms(BROKERS)
+        this.#down = node
         faults.brokerDown(node)
-        void this.simulation.clock.sleep(ms).then(() => faults.brokerUp(node))
+        void this.simulation.clock.sleep(ms).then(() => {
+          faults.brokerUp(node)
+          this.#down = undefined
+        })
         return
       }
       case 8:
@@ -203,7 +211,7 @@ class Chaos {
   }
 
   async run(events: number): Promise<void> {
-    const { clock, cluster } = this.simulation
+    const { clock } = this.simulation
     for (const place of this.#places) this.#start(place)
     const { waves, inputs, topology } = this.#scenario
     for (let event = 0; event < events; event += 1) {
@@ -228,8 +236,6 @@ class Chaos {
       100,
     )
     await this.simulation.stopAll()
-    for (let node = 1; node <= BROKERS; node += 1) cluster.faults.brokerUp(node)
-    await clock.sleep(5_000)
   }
 
   expectAll(): void {
