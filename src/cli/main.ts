@@ -9,7 +9,7 @@ import {
 import { environmentVariable } from './environment.ts'
 import { exitCodeOf, inOneLine, traceOf } from './failure.ts'
 import { nearest } from './nearest.ts'
-import { endWithReader, print, printError } from './terminal.ts'
+import { endWithReader, print, printError, showWarnings } from './terminal.ts'
 
 /** Each command is a file of its own, loaded only when it is called. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
@@ -57,6 +57,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCodeOf(error, hasBegun)
   }
   endWithReader()
+  showWarnings()
   process.on('uncaughtException', (error) => process.exit(report(error)))
   try {
     return await dispatch(args, () => {

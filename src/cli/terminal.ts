@@ -16,3 +16,12 @@ export function endWithReader(): void {
     throw error
   })
 }
+
+/** Node's warnings, one line each, but for the one that our error about the same module explains. */
+export function showWarnings(): void {
+  process.removeAllListeners('warning')
+  process.on('warning', ({ name, message }) => {
+    if (message.startsWith('Failed to load the ES module')) return
+    printError(`${name}: ${message.replaceAll(/\s*\n\s*/g, ' ')}`)
+  })
+}
