@@ -9,9 +9,17 @@ export async function realCluster(brokers: readonly string[]): Promise<ContractC
   const ports: KafkaPort[] = []
   const connect = async (clientId: string): Promise<KafkaPort> => {
     const port = kafkajsPort({ brokers, clientId }, { logger: silentLogger, clock: systemClock })
-    await port.connect()
     ports.push(port)
-    return port
+    // A broker that has just come back closes a connection or two before it serves.
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await port.connect()
+        return port
+      } catch (error) {
+        if (attempt === 20) throw error
+        await systemClock.sleep(500)
+      }
+    }
   }
   const admin = await connect('admin')
   return {
