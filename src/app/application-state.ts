@@ -21,9 +21,25 @@ export type ApplicationState = keyof typeof applicationMoves
 
 export type StateListener = (state: ApplicationState, before: ApplicationState) => void
 
+/** A listener that throws is no reason to stop, but its author must hear of it. */
+const throwLater = (error: unknown): void => {
+  queueMicrotask(() => {
+    throw error
+  })
+}
+
 export class ApplicationLife {
   readonly #listeners = new Set<StateListener>()
+  readonly #report: (error: unknown) => void
+  /** Changes that listeners are still to be told of, each of them in this order. */
+  readonly #news: (readonly [state: ApplicationState, before: ApplicationState])[] = []
+  #telling = false
   #state: ApplicationState = 'created'
+
+  /** `report` is given what a listener throws; by default it becomes an uncaught exception. */
+  constructor(report: (error: unknown) => void = throwLater) {
+    this.#report = report
+  }
 
   get state(): ApplicationState {
     return this.#state
@@ -41,7 +57,24 @@ export class ApplicationLife {
     const moves: readonly string[] = applicationMoves[before]
     assert(moves.includes(state), `an application does not move from ${before} to ${state}`)
     this.#state = state
-    for (const listener of this.#listeners) listener(state, before)
+    this.#news.push([state, before])
+    this.#tell()
+  }
+
+  /** A listener may itself change the state: the others hear of that later, not in between. */
+  #tell(): void {
+    if (this.#telling) return
+    this.#telling = true
+    for (let news = this.#news.shift(); news !== undefined; news = this.#news.shift()) {
+      for (const listener of this.#listeners) {
+        try {
+          listener(...news)
+        } catch (error) {
+          this.#report(error)
+        }
+      }
+    }
+    this.#telling = false
   }
 
   /** Follows the threads: running when all of them are. */

@@ -84,7 +84,8 @@ export function threadConfigs(
     dirtyBytesMax: (128 * MIB) / threads,
     cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
     readCacheMaxBytes: (64 * MIB) / threads,
-    sendBufferBytesMax: 32 * MIB,
+    // Less than a producer keeps of records for topics that it is still looking for.
+    sendBufferBytesMax: 24 * MIB,
     sessionTimeoutMs,
     heartbeatIntervalMs: Math.max(50, Math.floor(sessionTimeoutMs / 4)),
     rebalanceTimeoutMs: 60_000,

@@ -38,8 +38,8 @@ async function run(
     thread: config.threadIndex,
   })
   const port = kafkajsPort(connection, { logger, clock: systemClock })
-  await port.connect()
   try {
+    await port.connect()
     const thread = new StreamThread({
       topology,
       config,

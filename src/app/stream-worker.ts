@@ -44,9 +44,11 @@ export class StreamWorker {
           cause: error,
         })
       })
-      this.#worker.on('exit', () => {
+      this.#worker.on('exit', (code) => {
         for (const resolvePending of this.#pending.values()) resolvePending(undefined)
         this.#pending.clear()
+        // Something in the topology may have ended the thread: nobody asked for that.
+        if (this.#state !== 'stopped') this.#failure ??= endedByItself(code)
         if (this.#failure === undefined) {
           resolve()
         } else {
@@ -113,3 +115,9 @@ export class StreamWorker {
     }
   }
 }
+
+const endedByItself = (exitCode: number): StreamsError =>
+  new StreamsError('THREAD_FAILED', {
+    message: `a stream thread ended by itself, with exit code ${exitCode}`,
+    hint: 'Look for process.exit in the topology and in what it imports.',
+  })

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import type { ThreadState } from '../runtime/thread/thread-state.ts'
+import { threadConfigs } from './options.ts'
+import { StreamWorker } from './stream-worker.ts'
+
+/** A worker whose topology module is this text. */
+function worker(module: string): { readonly worker: StreamWorker; readonly states: ThreadState[] } {
+  const states: ThreadState[] = []
+  const [config] = threadConfigs({}, 'app', 'process')
+  const started = new StreamWorker(
+    {
+      topologyUrl: `data:text/javascript,${encodeURIComponent(module)}`,
+      fingerprint: 'none',
+      config: config!,
+      connection: { brokers: ['localhost:1'], clientId: 'app' },
+      statePath: 'nowhere',
+      log: { level: 'silent', pretty: false, file: undefined },
+      compileCache: false,
+    },
+    () => states.push(started.state),
+  )
+  return { worker: started, states }
+}
+
+test('a thread that is ended by its topology has failed, and says how', async () => {
+  const { worker: ended, states } = worker('process.exit(3)')
+  await expect(ended.finished).rejects.toMatchObject({
+    code: 'THREAD_FAILED',
+    message: 'a stream thread ended by itself, with exit code 3',
+  })
+  expect(states).toEqual(['failed'])
+  expect(await ended.snapshot()).toBeUndefined()
+})
+
+test('a thread whose module does not load fails with the reason', async () => {
+  const { worker: ended } = worker('throw new TypeError("no such thing")')
+  await expect(ended.finished).rejects.toMatchObject({ code: 'INVALID_TOPOLOGY' })
+})
+
+test('what is asked of a thread that dies is answered with nothing', async () => {
+  const { worker: dying } = worker(
+    'setTimeout(() => process.exit(1), 50); await new Promise(() => {})',
+  )
+  const answer = dying.get('store', new Uint8Array([1]))
+  await expect(dying.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
+  expect(await answer).toBeUndefined()
+})
