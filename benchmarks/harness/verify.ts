@@ -12,6 +12,9 @@ export interface Verifier {
 const PROBLEMS_MAX = 3
 const textOf = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString()
 
+const wrongNumber = (outputs: number, records: number): readonly string[] =>
+  outputs === records ? [] : [`${outputs} outputs of ${records} orders`]
+
 /** For outputs of the first `records` orders, which began at `startMs`. */
 export const verifierOf = (workload: Workload, records: number, startMs: number): Verifier =>
   workload === 'W0' ? passesOn(records, startMs) : counts(records)
@@ -34,8 +37,7 @@ function passesOn(records: number, startMs: number): Verifier {
       if (index <= last) problems.push(`order ${index} after ${last} in partition ${partition}`)
       lastOf.set(partition, index)
     },
-    problems: () =>
-      outputs === records ? problems : [...problems, `${outputs} outputs of ${records} orders`],
+    problems: () => [...problems, ...wrongNumber(outputs, records)],
   }
 }
 
@@ -43,8 +45,10 @@ function passesOn(records: number, startMs: number): Verifier {
 function counts(records: number): Verifier {
   const problems: string[] = []
   const counted = new Map<string, number>()
+  let outputs = 0
   return {
     check: ({ key, value }) => {
+      outputs += 1
       const name = textOf(key)
       const count = (counted.get(name) ?? 0) + 1
       counted.set(name, count)
@@ -61,8 +65,8 @@ function counts(records: number): Verifier {
       const wrong = [...wanted].filter(([key, count]) => counted.get(key) !== count)
       const ends = wrong
         .slice(0, PROBLEMS_MAX)
-        .map(([key]) => `${key} ended as ${counted.get(key)}`)
-      return [...problems, ...ends]
+        .map(([key, count]) => `${key} ended as ${counted.get(key)}, not ${count}`)
+      return [...problems, ...ends, ...wrongNumber(outputs, records)]
     },
   }
 }

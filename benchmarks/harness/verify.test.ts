@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { noHeaders, type RawRecord } from '../../src/core/record.ts'
+import { orderJson, orderKey } from './orders.ts'
+import { verifierOf } from './verify.ts'
+
+const START_MS = 1_700_000_000_000
+
+const output = (key: string, value: string): RawRecord => ({
+  topic: 'out',
+  partition: 0,
+  offset: 0,
+  timestampMs: START_MS,
+  key: Buffer.from(key),
+  value: Buffer.from(value),
+  headers: noHeaders,
+})
+
+const passedOn = (index: number): RawRecord => {
+  const order = JSON.parse(orderJson(index, START_MS + index)) as object
+  return output(orderKey(index), JSON.stringify({ ...order, processed: true }))
+}
+
+const problems = (workload: 'W0' | 'W1', outputs: readonly RawRecord[]): readonly string[] => {
+  const verifier = verifierOf(workload, 3, START_MS)
+  for (const each of outputs) verifier.check(each)
+  return verifier.problems()
+}
+
+test('orders passed on are checked each, and for their order', () => {
+  const [first, second, third] = [passedOn(0), passedOn(1), passedOn(2)]
+  expect(problems('W0', [first, second, third])).toEqual([])
+  expect(problems('W0', [first, second])).toEqual(['2 outputs of 3 orders'])
+  expect(problems('W0', [first, third, second])).toEqual(['order 1 after 2 in partition 0'])
+  expect(problems('W0', [first, second, second, third])).toEqual([
+    'order 1 after 1 in partition 0',
+    '4 outputs of 3 orders',
+  ])
+  const unchanged = output(orderKey(2), orderJson(2, START_MS + 2))
+  expect(problems('W0', [first, second, unchanged])).toEqual([
+    `wrong: ${orderJson(2, START_MS + 2)}`,
+  ])
+})
+
+test('counts are checked one by one, and for where they end', () => {
+  const counts = [0, 1, 2].map((index) => output(orderKey(index), '1'))
+  expect(problems('W1', counts)).toEqual([])
+  expect(problems('W1', counts.slice(1))).toEqual([
+    `${orderKey(0)} ended as undefined, not 1`,
+    '2 outputs of 3 orders',
+  ])
+  expect(problems('W1', [...counts, output(orderKey(0), '3')])).toEqual([
+    `${orderKey(0)} is 3, not 2`,
+    `${orderKey(0)} ended as 2, not 1`,
+    '4 outputs of 3 orders',
+  ])
+})
