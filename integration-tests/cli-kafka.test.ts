@@ -1,4 +1,4 @@
-/** `millrace kafka`: a Kafka that stays until it is told to stop, apart from the developer's own. */
+/** `millrace kafka`: a Kafka that stays until it is stopped, apart from the developer's own. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -17,7 +17,7 @@ export function endWithReader(): void {
   })
 }
 
-/** Node's warnings, one line each, but for the one that our error about the same module explains. */
+/** Node's warnings, a line each, but for the one that our error about the same module explains. */
 export function showWarnings(): void {
   process.removeAllListeners('warning')
   process.on('warning', ({ name, message }) => {
