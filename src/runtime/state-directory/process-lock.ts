@@ -59,8 +59,10 @@ function setAside(file: string, dead: string | undefined): void {
   const aside = `${file}.stale.${process.pid}`
   try {
     renameSync(file, aside)
-  } catch {
-    return
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
+    // For ever to be tried again: it is not ours to remove.
+    throw error
   }
   if (read(aside) !== dead && !existsSync(file)) linked(aside, file)
   rmSync(aside, { force: true })

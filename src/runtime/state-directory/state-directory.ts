@@ -18,11 +18,13 @@ export interface StateDirectory extends Disposable {
 
 export function openStateDirectory(stateDir: string, applicationId: string): StateDirectory {
   const path = join(stateDir, applicationId)
+  let lock: ProcessLock | undefined
   try {
     makeFolder(path)
-    const lock = ProcessLock.acquire(join(path, 'lock'))
-    return { path, processId: processIdIn(path), [Symbol.dispose]: () => lock[Symbol.dispose]() }
+    const own = (lock = ProcessLock.acquire(join(path, 'lock')))
+    return { path, processId: processIdIn(path), [Symbol.dispose]: () => own[Symbol.dispose]() }
   } catch (error) {
+    lock?.[Symbol.dispose]()
     if (isStreamsError(error)) throw error
     throw new StreamsError('STATE_DIRECTORY_UNUSABLE', {
       message: `the state directory ${path} cannot be used: ${messageOf(error)}`,
