@@ -12,8 +12,8 @@ type Request =
   | { readonly type: 'get'; readonly store: string; readonly key: Uint8Array }
 
 /**
- * Of a thread's heap, for objects that are new. Node would let it grow to twice as much, which takes
- * 40 MB more of a thread that counts by key and saves no CPU time; less than this costs some.
+ * Of a thread's heap, for objects that are new. Node would let it grow to twice as much, which
+ * takes 40 MB more of a thread that counts by key and saves no CPU time; less than this costs some.
  */
 const YOUNG_GENERATION_MAX_MIB = 96
 
