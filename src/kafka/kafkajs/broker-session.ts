@@ -6,12 +6,8 @@ import type { Logger } from '../../core/logger.ts'
 import { KafkaError } from '../port.ts'
 import { encodeFrame, isFlexible, type ProtocolRequest, apis } from '../wire/protocol-request.ts'
 import { ProtocolReader } from '../wire/protocol-reader.ts'
-import {
-  addressText,
-  kafkajsSasl,
-  type BrokerAddress,
-  type ConnectionSettings,
-} from './connection-settings.ts'
+import { addressText, type BrokerAddress, type ConnectionSettings } from './connection-settings.ts'
+import { kafkajsSasl } from './kafkajs-sasl.ts'
 import { kafkaErrorOf, networkError } from './kafkajs-errors.ts'
 import { kafkajsLogger } from './kafkajs-logger.ts'
 import { apiVersionsRequest, type BrokerVersions } from './requests/api-versions.ts'

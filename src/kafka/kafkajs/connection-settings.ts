@@ -1,7 +1,5 @@
 import type { ConnectionOptions } from 'node:tls'
-import { messageOf, StreamsError } from '../../core/errors.ts'
-import { KafkaError } from '../port.ts'
-import type { KafkajsSasl } from 'kafkajs/src/network/connection.js'
+import { StreamsError } from '../../core/errors.ts'
 
 /** How to reach a cluster. */
 export interface KafkaConnection {
@@ -77,20 +75,3 @@ function parseAddress(text: string): BrokerAddress {
 
 export const addressText = ({ host, port }: BrokerAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-
-/** In kafkajs' terms; a new object each time, because kafkajs keeps its own things in it. */
-export function kafkajsSasl(sasl: SaslCredentials | null): KafkajsSasl | null {
-  if (sasl === null) return null
-  if (sasl.mechanism !== 'oauthbearer') return { ...sasl }
-  return {
-    mechanism: sasl.mechanism,
-    oauthBearerProvider: async () => {
-      try {
-        return { value: await sasl.token() }
-      } catch (cause) {
-        const message = `no OAuth token was given: ${messageOf(cause)}`
-        throw new KafkaError('SASL_TOKEN_UNAVAILABLE', 'retriable', message, { cause })
-      }
-    },
-  }
-}
