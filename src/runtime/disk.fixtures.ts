@@ -13,6 +13,8 @@ export class Disk {
   readonly corrupted = new Set<TaskId>()
   /** Tasks whose files can be opened and turn out to be broken when a row is read. */
   readonly brokenInside = new Set<TaskId>()
+  /** Told after every write of a checkpoint, or of restored records. */
+  onWrite = (): void => {}
   /** Every task that was wiped, in that order. */
   readonly wiped: TaskId[] = []
 
@@ -41,7 +43,9 @@ export class Disk {
           position: backend.position,
           checkpoint: (batches) => {
             assert(!mounted || mine.has(task), 'a closed store is not written')
-            if (mounted) backend.checkpoint(batches)
+            if (!mounted) return
+            backend.checkpoint(batches)
+            this.onWrite()
           },
           wipe: (store) => {
             if (mounted) backend.wipe(store)

@@ -244,6 +244,42 @@ test('what is not committed in Kafka is never on the disk', async () => {
   expect(looks).toBe(3)
 })
 
+test('a crash in the middle of a long checkpoint costs nothing but the replay', async () => {
+  using counting = new Counting()
+  const keys = Array.from({ length: 5_000 }, (_, index) => `key-${index}`)
+  await counting.run(async () => {
+    const first = counting.start({ checkpointIntervalMs: 0 })
+    let writes = 0
+    const died = Promise.withResolvers<void>()
+    counting.disk.onWrite = () => {
+      writes += 1
+      if (writes !== 2) return
+      first.crash()
+      died.resolve()
+    }
+    await counting.count(...keys)
+    // What is counted meanwhile is not in the checkpoint that is under way.
+    counting.simulation.write(
+      keys.map((key) => ({ topic: 'words', key, value: 'x', timestampMs: START_MS })),
+      1,
+    )
+    await died.promise
+    const { restored, committed, uncommitted } = diskState(
+      counting.simulation,
+      counting.disk,
+      onDisk,
+    )
+    expect(uncommitted).toEqual([])
+    expect(restored).toEqual(committed)
+    const second = counting.start()
+    await counting.count('key-0')
+    expect(restoredBy(second)).toBeGreaterThan(0)
+  })
+  const last = new Map(counting.totals.map((each) => each.split(' ') as [string, string]))
+  expect(last.get('key-0')).toBe('3')
+  expect([...last.values()].filter((count) => count === '2')).toHaveLength(4_999)
+})
+
 test('a look-up for a task that was given up does not disturb the same task, opened anew', async () => {
   using simulation = new Simulation()
   for (const name of ['words', 'totals']) simulation.cluster.createTopic(name, 2)

@@ -112,6 +112,36 @@ test('a task gets its turn though another one always fills what room there is', 
   })
 })
 
+test('the wall clock is heard though there is always more than can be sent', async () => {
+  const ticking = topology('ticking', (builder) => {
+    builder
+      .stream(input)
+      .process<string, string>(
+        () => ({
+          init: ({ schedule, forward }) => {
+            schedule('100ms', 'wall-clock', (timestampMs) => {
+              forward({ key: 'tick', value: '0 tick', timestampMs })
+            })
+          },
+          process: (record, { forward }) => forward(record),
+        }),
+        { name: 'tick' },
+      )
+      .to(output)
+  })
+  await play(ticking, async ({ simulation, start, write }) => {
+    write(1_000)
+    simulation.cluster.faults.delay(({ api }) => api === 'produce', 100, Infinity)
+    const life = start({ sendBufferBytesMax: 16 * KIB, commitIntervalMs: 500 })
+    await simulation.until(isRunning(life), 'it runs')
+    await simulation.clock.sleep(5_000)
+    expect(processedBy(life)).toBeLessThan(1_000)
+    const ticks = copied(simulation).filter((number) => number === 0)
+    // Two tasks, ten ticks a second each; some are late while nothing can be sent.
+    expect(ticks.length).toBeGreaterThan(25)
+  })
+})
+
 test('a rebalance that does not end stops the work, but not for good', async () => {
   await play(copying, async ({ simulation, start, write }) => {
     const life = start({ rebalanceTimeoutMs: 60_000 })

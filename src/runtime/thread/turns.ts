@@ -22,13 +22,19 @@ export class Turns {
 
   /** Until the time is up, nothing has arrived, or it is full; true when anything was done. */
   take(tasks: readonly Task[], ms: number): boolean {
-    let busy = this.#process(tasks, this.#clock.nowMs() + ms)
     const nowMs = this.#clock.nowMs()
+    // Before the records, which may take all the room there is, turn after turn.
+    const fired = this.#punctuate(tasks, nowMs)
+    return this.#process(tasks, nowMs + ms) || fired
+  }
+
+  #punctuate(tasks: readonly Task[], nowMs: number): boolean {
+    let fired = false
     for (const task of tasks) {
       if (this.#isFull()) break
-      if (onBehalfOf(task.id, () => task.punctuate(nowMs))) busy = true
+      if (onBehalfOf(task.id, () => task.punctuate(nowMs))) fired = true
     }
-    return busy
+    return fired
   }
 
   #process(tasks: readonly Task[], untilMs: number): boolean {
