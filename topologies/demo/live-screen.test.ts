@@ -109,6 +109,11 @@ describe('a live screen', () => {
     expect(terminal.text).toBe('in 1,…\nout 9…\n')
   })
 
+  test('takes 80 columns and 24 rows where the terminal cannot tell', () => {
+    using screen = new LiveScreen(new SmallTerminal(0, 0))
+    expect([screen.columns, screen.rows]).toEqual([80, 23])
+  })
+
   test('hides the cursor and gives it back', () => {
     const terminal = new SmallTerminal(80, 24)
     const screen = new LiveScreen(terminal)

@@ -2,6 +2,7 @@ import { painted, type Line } from './painting.ts'
 
 /** What is needed of `process.stdout` when it is a terminal. */
 export interface Terminal {
+  /** 0, like `rows`, where it cannot tell. */
   readonly columns: number
   readonly rows: number
   readonly hasColors: () => boolean
@@ -38,12 +39,12 @@ export class LiveScreen implements Disposable {
   }
 
   get columns(): number {
-    return this.#terminal.columns
+    return this.#terminal.columns || 80
   }
 
   /** Lines that can be drawn: the cursor stands below them. */
   get rows(): number {
-    return Math.max(1, this.#terminal.rows - 1)
+    return Math.max(1, (this.#terminal.rows || 24) - 1)
   }
 
   draw(lines: readonly Line[]): void {
