@@ -78,7 +78,7 @@ describe('when a leader is killed', () => {
     const topic = 'killed-leader'
     await createTopic(port, topic)
     const first = await leaderOf(port, topic)
-    expect(await produce(port, first, topic)).toBe('written')
+    await expect.poll(() => produce(port, first, topic), patient).toBe('written')
 
     await kafka.killBroker(first - 1)
     expect(await produce(port, first, topic)).toBe('network')
