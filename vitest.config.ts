@@ -36,6 +36,8 @@ export default defineConfig({
           globalSetup: ['integration-tests/support/global-setup.ts'],
           // Two cores are what CI has, and a broker wants one of them.
           maxWorkers: 2,
+          // Brokers that starve beside the tests answer late. What proves exactly-once is not retried.
+          retry: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

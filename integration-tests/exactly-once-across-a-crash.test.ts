@@ -91,7 +91,7 @@ async function localOrders(directories: readonly string[]): Promise<ReadonlyMap<
 const count = (outcome: OrdersOutcome): number =>
   [...outcome.events, ...outcome.refused, outcome.deadLetters].flat().length
 
-describe('orders, killed twenty times under load', () => {
+describe('orders, killed twenty times under load', { retry: 0 }, () => {
   test('exactly once: outputs, changelog and local state are those of a plain fold', async () => {
     await using kafka = await startKafka({ own: true })
     const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
@@ -126,7 +126,7 @@ describe('orders, killed twenty times under load', () => {
   })
 })
 
-test('a broker of three is killed and restarted under load: the same account', async () => {
+test('a broker of three is killed and restarted: the same account', { retry: 0 }, async () => {
   await using kafka = await threeBrokers()
   const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
   await createOrdersTopics(port, PARTITIONS, 3)
