@@ -36,7 +36,7 @@ export default defineConfig({
           globalSetup: ['integration-tests/support/global-setup.ts'],
           // Two cores are what CI has, and a broker wants one of them.
           maxWorkers: 2,
-          // Brokers that starve beside the tests answer late. What proves exactly-once is not retried.
+          // Brokers that starve beside tests answer late. Proofs of exactly-once are not retried.
           retry: 1,
           testTimeout: 120_000,
           hookTimeout: 120_000,
