@@ -1,3 +1,4 @@
+import { derivedWrites } from '../derived-writes.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import { prefixEnd, successor } from '../byte-order.ts'
 import type { ByteStore } from '../backend.ts'
@@ -80,19 +81,7 @@ function keyValueStore<K, V>(
     all: () => layer.range(null, null, 'forward'),
     approximateCount: layer.approximateCount,
     put,
-    putIfAbsent: (key, value) => {
-      const old = get(key)
-      if (old === undefined) put(key, value)
-      return old
-    },
-    putAll: (entries) => {
-      for (const [key, value] of entries) put(key, value)
-    },
-    delete: (key) => {
-      const old = get(key)
-      put(key, null)
-      return old
-    },
+    ...derivedWrites(get, put),
     onFlush: (listener) => {
       if (cache !== undefined) cache.listener = listener
       return cache !== undefined

@@ -1,3 +1,4 @@
+import { derivedWrites } from '../derived-writes.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
 import { successor } from '../byte-order.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
@@ -101,19 +102,7 @@ function windowedStore<K, V>(
     all: () => rows.byTime(rows.visibleFromMs, Infinity, 'forward'),
     approximateCount: layer.approximateCount,
     put,
-    putIfAbsent: (key, value) => {
-      const old = get(key)
-      if (old === undefined) put(key, value)
-      return old
-    },
-    putAll: (entries) => {
-      for (const [key, value] of entries) put(key, value)
-    },
-    delete: (key) => {
-      const old = get(key)
-      put(key, null)
-      return old
-    },
+    ...derivedWrites(get, put),
     onFlush: (listener) => {
       if (cache !== undefined) cache.listener = listener
       return cache !== undefined
