@@ -1,0 +1,41 @@
+import type { Decider } from '../operators/decide.ts'
+import type { Serde } from '../serde/serde.ts'
+import type { StoreOption } from '../topology/key-value-store.ts'
+import type { SerdeFor } from '../topology/serde-for.ts'
+import { decideFlow, type Decided } from './decided.ts'
+import { erased, keyed, type Flow } from './flow.ts'
+import { JoinWords } from './join-words.ts'
+import type { Stream } from './stream.ts'
+
+/** The words of a stream that Kafka Streams does not have: a pattern each. */
+export abstract class PatternWords<out K, out V, in S = NonNullable<K>> extends JoinWords<K, V, S> {
+  /**
+   * Event sourcing: each command is decided against the state of its key; the events are kept by
+   * folding them into that state. A record without a key or a command is left out (counted as
+   * dropped). A decider that throws changes nothing.
+   */
+  decide<State, Event, Reason = never>(
+    this: Stream<S | null, V, never>,
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: { readonly store: StoreOption<NonNullable<K>, NonNullable<State>> },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, S>
+  decide<State, Event, Reason = never, S2 = never>(
+    this: Stream<S2 | null, V, never>,
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
+      readonly key: Serde<S2>
+    },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, S2>
+  decide<State, Event, Reason>(
+    decider: Decider<NonNullable<V>, State, Event, Reason, NonNullable<K>>,
+    options: {
+      readonly store: StoreOption<NonNullable<K>, NonNullable<State>>
+      readonly key?: SerdeFor<NonNullable<K>>
+    },
+  ): Decided<NonNullable<K>, NonNullable<V>, State, Event, Reason, never> {
+    const flow = this['~flow']
+    const flowTo = (store: string): Flow => keyed(flow, store, erased({ key: options.key }))
+    return decideFlow(flowTo, decider, options?.store)
+  }
+}

@@ -1,0 +1,124 @@
+import type { Meta } from '../core/record.ts'
+import { filter } from '../operators/filter.ts'
+import { flatMap } from '../operators/flat-map.ts'
+import { flatMapValues } from '../operators/flat-map-values.ts'
+import { map } from '../operators/map.ts'
+import { mapValues } from '../operators/map-values.ts'
+import { peek } from '../operators/peek.ts'
+import { selectKey } from '../operators/select-key.ts'
+import type { SinkTopic } from '../topology/topic.ts'
+import { addStep, after, type Flow, type Step } from './flow.ts'
+import { mergeFlows } from './merge.ts'
+import { sinkTarget } from './sink.ts'
+import { splitFlow, type Branches, type Predicates } from './split.ts'
+import type { SinkOptions } from './stream-options.ts'
+import type { Stream } from './stream.ts'
+
+/** The words of a stream that look at one record at a time and keep nothing. */
+export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
+  declare readonly '~serde'?: (key: S) => void
+  readonly '~flow': Flow
+
+  constructor(flow: Flow) {
+    this['~flow'] = flow
+  }
+
+  /** Keeps the records that the predicate is true for; a type guard narrows the stream. */
+  filter<U extends V>(predicate: (value: V, meta: Meta<K>) => value is U): Stream<K, U, S>
+  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
+  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
+    return this.after('filter', filter(predicate, true), {})
+  }
+
+  /** Keeps the records that the predicate is false for. */
+  filterNot<U extends V>(
+    predicate: (value: V, meta: Meta<K>) => value is U,
+  ): Stream<K, Exclude<V, U>, S>
+  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
+  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
+    return this.after('filter-not', filter(predicate, false), {})
+  }
+
+  /** A new key and value for each record. A stateful step that follows goes through a topic. */
+  map<K2, V2>(
+    mapper: (value: V, meta: Meta<K>) => readonly [key: K2, value: V2],
+  ): Stream<K2, V2, S> {
+    return this.after('map', map(mapper), { value: undefined, rekeyed: true })
+  }
+
+  /** A new value for each record, tombstones included. */
+  mapValues<V2>(mapper: (value: V, meta: Meta<K>) => V2): Stream<K, V2, S> {
+    return this.after('map-values', mapValues(mapper), { value: undefined })
+  }
+
+  /** Any number of records, in order, for each one. */
+  flatMap<K2, V2>(
+    mapper: (value: V, meta: Meta<K>) => Iterable<readonly [key: K2, value: V2]>,
+  ): Stream<K2, V2, S> {
+    return this.after('flat-map', flatMap(mapper), { value: undefined, rekeyed: true })
+  }
+
+  /** Any number of values, in order, for each record. */
+  flatMapValues<V2>(mapper: (value: V, meta: Meta<K>) => Iterable<V2>): Stream<K, V2, S> {
+    return this.after('flat-map-values', flatMapValues(mapper), { value: undefined })
+  }
+
+  /** A new key for each record. A stateful step that follows goes through a topic. */
+  selectKey<K2>(select: (value: V, meta: Meta<K>) => K2): Stream<K2, V, S> {
+    return this.after('select-key', selectKey(select), { rekeyed: true })
+  }
+
+  /**
+   * Shows each record to a callback. It is shown again when it is processed again after a crash.
+   */
+  peek(action: (value: V, meta: Meta<K>) => void): Stream<K, V, S> {
+    return this.after('peek', peek(action), {})
+  }
+
+  /** As `peek`, at the end of a stream. */
+  forEach(action: (value: V, meta: Meta<K>) => void): void {
+    addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
+  }
+
+  /**
+   * The records of both. What is kept by key afterwards needs equal partition counts of their
+   * topics.
+   */
+  merge<K2, V2, S2>(other: Stream<K2, V2, S2>): Stream<K | K2, V | V2, S & S2> {
+    const flow = mergeFlows(this['~flow'], other['~flow'])
+    return flow.words.stream(flow)
+  }
+
+  /**
+   * Sends each record to the first branch, in the order they are written, whose predicate is true,
+   * or else to `default`: `const { large, default: rest } = orders.split({ large: (order) => … })`.
+   */
+  split<const P extends Predicates<K, V>>(branches: P): Branches<K, V, S, P> {
+    const entries = Object.entries(splitFlow(this['~flow'], branches))
+    return Object.fromEntries(
+      entries.map(([name, flow]) => [name, flow.words.stream<K, V, S>(flow)]),
+    ) as unknown as Branches<K, V, S, P>
+  }
+
+  /** Writes to a topic, or to the one that a function chooses for each record. */
+  to(
+    target: SinkTopic<K, V> | ((value: V, meta: Meta<K>) => SinkTopic<K, V>),
+    options: SinkOptions<K, V> = {},
+  ): void {
+    const { graph, from } = this['~flow']
+    graph.addSink({
+      inputs: [from],
+      target: sinkTarget(target),
+      partition: options.partition as SinkOptions<unknown, unknown>['partition'],
+    })
+  }
+
+  protected after<K2 = K, V2 = V>(
+    operator: string,
+    create: Step['create'],
+    changes: Parameters<typeof after>[2],
+  ): Stream<K2, V2, S> {
+    const flow = after(this['~flow'], { operator, create }, changes)
+    return flow.words.stream(flow)
+  }
+}
