@@ -1,11 +1,14 @@
-import { json } from '../../serde/json.ts'
-import { string } from '../../serde/string.ts'
-import type { FixedKeyProcessor } from '../../topology/fixed-key-processor.ts'
-import { keyValueStore } from '../../topology/key-value-store.ts'
-import type { Processor, PunctuationType } from '../../topology/processor.ts'
-import type { TopologyBuilder } from '../builder.ts'
-import { sideOutput } from '../side-output.ts'
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
+import { json } from '../../../serde/json.ts'
+import { string } from '../../../serde/string.ts'
+import type { FixedKeyProcessor } from '../../../topology/fixed-key-processor.ts'
+import { keyValueStore } from '../../../topology/key-value-store.ts'
+import type { Processor, PunctuationType } from '../../../topology/processor.ts'
+import { windowStore } from '../../../topology/window-store.ts'
+import type { TopologyBuilder } from '../../builder.ts'
+import { sideOutput } from '../../side-output.ts'
+import type { Families } from '../fixture.ts'
+import { str } from '../functions.ts'
+import { textTopic } from '../topics.ts'
 
 type Key = string | null
 type Maybe = number | null
@@ -48,7 +51,7 @@ function punctuated(builder: TopologyBuilder, intervalMs: number, type: Punctuat
     .to(textTopic<Counted>('out'))
 }
 
-followsKafkaStreams({
+export const processors: Families = {
   'proc-state': (builder, { slack }: { slack: number }) => {
     const max: Processor<Key, Maybe, string, Best | null> = {
       process: ({ key, value }, { store, forward }) => {
@@ -155,4 +158,40 @@ followsKafkaStreams({
       .toStream()
       .to(textTopic<number>('n-out'))
   },
-})
+
+  'proc-dedup': (builder, { windowMs }: { windowMs: number }) => {
+    const put = (key: string, startMs: number) => ({
+      key,
+      window: { startMs, endMs: startMs + windowMs },
+    })
+    const dedup: Processor<string | null, string | null, string | null, string | null> = {
+      process: (record, { forward, windowStore: stores }) => {
+        const { value: id, timestampMs } = record
+        if (id === null) {
+          forward(record)
+          return
+        }
+        const ids = stores<string, number>('ids')
+        const fromMs = Math.max(0, timestampMs - windowMs)
+        const known = [...ids.fetch(id, fromMs, timestampMs + windowMs)]
+        const last = known.at(-1)?.[0].window.startMs
+        if (last === undefined) {
+          ids.put(put(id, timestampMs), timestampMs)
+          forward(record)
+        } else if (last < timestampMs) ids.put(put(id, timestampMs), last)
+      },
+    }
+    builder.addStateStore(
+      windowStore('ids', {
+        key: string,
+        value: json<number>(),
+        retention: `${2 * windowMs}ms`,
+        size: `${windowMs}ms`,
+      }),
+    )
+    builder
+      .stream(textTopic<string | null>('in'))
+      .process(dedup, { name: 'dedup', stores: ['ids'] })
+      .to(textTopic<string | null>('out'))
+  },
+}

@@ -1,57 +1,56 @@
-import type { TopologyBuilder } from '../builder.ts'
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
+import type { TopologyBuilder } from '../../builder.ts'
+import type { Families } from '../fixture.ts'
+import {
+  aggregatorOf,
+  burstOf,
+  isDivisible,
+  n,
+  reducerOf,
+  str,
+  tail,
+  type Maybe,
+  type Value,
+} from '../functions.ts'
+import { textTopic } from '../topics.ts'
 
-type Maybe = number | null
-type Aggregator = (value: number, aggregate: string | number) => string | number | null
 interface Mod {
   readonly mod: number
 }
 
 const input = textTopic<number>('in')
-const output = textTopic<string | number>('out')
+const output = textTopic<Value>('out')
 
-const divisible = (value: number, by: number): boolean => value % by === 0
-const lastOf = (text: string): string => text.slice(-40)
-
-const reducers: Record<string, (aggregate: number, value: number) => Maybe> = {
-  sum: (aggregate, value) => aggregate + value,
-  sumDrop5: (aggregate, value) => (divisible(aggregate + value, 5) ? null : aggregate + value),
+interface Aggregated {
+  readonly agg: string
+  /** Several records of each one, of its key and another. */
+  readonly burst?: number
 }
 
-const aggregators: Record<string, readonly [string | number, Aggregator]> = {
-  aggDrop: ['', (value, list) => (divisible(value, 4) ? null : `${list}${value};`)],
-  aggSum: [0, (value, sum) => Number(sum) + value],
-}
-
-function aggregated(builder: TopologyBuilder, agg: string, burst?: number): void {
-  const [initial, add] = aggregators[agg] ?? []
-  if (initial === undefined || add === undefined) throw new Error(`no aggregator ${agg}`)
-  const stream = builder.stream(input)
+function aggregated(builder: TopologyBuilder, { agg, burst }: Aggregated): void {
+  const { initial, add } = aggregatorOf(agg)
+  const stream = builder.stream(textTopic<Maybe>('in'))
   const records =
     burst === undefined
       ? stream
       : stream.flatMap((value, { key }) =>
-          Array.from(
-            { length: burstOf(value, burst) },
-            (_, i) => [divisible(i, 2) ? key : 'z', value + i] as const,
-          ),
+          burstOf(value, burst).map((each, i) => [isDivisible(i, 2) ? key : 'z', each] as const),
         )
   records
     .groupByKey()
-    .aggregate(() => initial, add, { store: 'agg' })
+    .aggregate(
+      () => initial,
+      (value, aggregate, { key }) => add(key, value, aggregate),
+      { store: 'agg' },
+    )
     .toStream()
     .to(output)
 }
 
-const burstOf = (value: Maybe, burst: number): number => Math.max(0, (value ?? 0) % burst)
-
-const reducerOf = (name: string) => reducers[name] ?? (() => null)
-
-followsKafkaStreams({
+export const tables: Families = {
   'group-count': (builder, { min }: { min: number }) => {
     builder
       .stream(textTopic<Maybe>('in'))
-      .filter((value) => value === null || value >= min)
+      .filter((value) => value === null || n(value) >= min)
       .groupByKey()
       .count({ store: 'counts' })
       .toStream()
@@ -59,18 +58,17 @@ followsKafkaStreams({
   },
 
   'group-reduce': (builder, { reducer }: { reducer: string }) => {
-    const grouped = builder.stream(input).groupByKey()
+    const grouped = builder.stream(textTopic<Maybe>('in')).groupByKey()
     grouped.reduce(reducerOf(reducer), { store: 'reduced' }).toStream().to(output)
   },
 
-  'group-aggregate': (builder, { agg }: { agg: string }) => aggregated(builder, agg),
-  'cached-aggregate': (builder, { agg, burst }: { agg: string; burst: number }) =>
-    aggregated(builder, agg, burst),
+  'group-aggregate': aggregated,
+  'cached-aggregate': aggregated,
 
   'cached-same-key': (builder, { reducer, burst }: { reducer: string; burst: number }) => {
     builder
-      .stream(input)
-      .flatMapValues((value) => Array.from({ length: burstOf(value, burst) }, (_, i) => value + i))
+      .stream(textTopic<Maybe>('in'))
+      .flatMapValues((value): readonly Maybe[] => burstOf(value, burst))
       .groupByKey()
       .reduce(reducerOf(reducer), { store: 'r' })
       .toStream()
@@ -78,12 +76,12 @@ followsKafkaStreams({
   },
 
   'groupby-count': (builder, { mod }: Mod) => {
-    const group = (value: Maybe): string | null => {
+    const group = (value: number | null): string | null => {
       if (value === null) return 'none'
-      return divisible(value, mod) ? null : `g${value % mod}`
+      return isDivisible(value, mod) ? null : `g${value % mod}`
     }
     builder
-      .stream(textTopic<Maybe>('in'))
+      .stream(textTopic<number | null>('in'))
       .groupBy(group, { name: 'group' })
       .count({ store: 'counts' })
       .toStream()
@@ -100,7 +98,7 @@ followsKafkaStreams({
 
   'table-filter': (builder, { mod }: Mod) => {
     const table = builder.table(input, { store: 't' })
-    const isMatch = (value: number): boolean => divisible(value, mod)
+    const isMatch = (value: number): boolean => isDivisible(value, mod)
     table.filter(isMatch).toStream().to(textTopic<number>('match'))
     table.filterNot(isMatch).toStream().to(textTopic<number>('rest'))
   },
@@ -108,7 +106,7 @@ followsKafkaStreams({
   'table-filter-materialized': (builder, { mod }: Mod) => {
     const table = builder.table(input, { store: 't' })
     table
-      .filter((value) => divisible(value, mod), { store: 'filtered' })
+      .filter((value) => isDivisible(value, mod), { store: 'filtered' })
       .toStream()
       .to(output)
   },
@@ -116,7 +114,7 @@ followsKafkaStreams({
   'table-mapvalues': (builder, { mod }: Mod) => {
     const table = builder.table(input, { store: 't' })
     table
-      .mapValues((value) => (divisible(value, mod) ? null : value * 10))
+      .mapValues((value) => (isDivisible(value, mod) ? null : value * 10))
       .toStream()
       .to(output)
     table
@@ -156,8 +154,8 @@ followsKafkaStreams({
       })
       .aggregate(
         () => '',
-        (member, list) => lastOf(`${list}+${member}`),
-        (member, list) => lastOf(`${list}-${member}`),
+        (member, list) => tail(`${list}+${member}`),
+        (member, list) => tail(`${list}-${member}`),
         { store: 'agg' },
       )
       .toStream()
@@ -179,8 +177,8 @@ followsKafkaStreams({
   },
 
   totable: (builder, { cut }: { cut: number }) => {
-    const stream = builder.stream(textTopic<Maybe>('in'))
-    stream.toTable({ store: 'plain' }).toStream().to(textTopic<Maybe>('plain-out'))
+    const stream = builder.stream(textTopic<number | null>('in'))
+    stream.toTable({ store: 'plain' }).toStream().to(textTopic<number | null>('plain-out'))
     stream
       .selectKey((value, { key }) => {
         if (value === null) return key
@@ -188,14 +186,14 @@ followsKafkaStreams({
       })
       .toTable({ store: 'rekeyed' })
       .toStream()
-      .to(textTopic<Maybe>('rekeyed-out'))
+      .to(textTopic<number | null>('rekeyed-out'))
   },
 
   'table-chain': (builder, { plus, mod }: { plus: number; mod: number }) => {
     builder
       .table(input, { store: 't' })
       .mapValues((value) => value + plus)
-      .filter((value) => divisible(value, 2))
+      .filter((value) => isDivisible(value, 2))
       .mapValues((value) => value * 100)
       .groupBy((value) => [`s${value % mod}`, value], { name: 'group' })
       .reduce(
@@ -206,4 +204,4 @@ followsKafkaStreams({
       .toStream()
       .to(output)
   },
-})
+}

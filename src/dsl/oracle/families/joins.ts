@@ -1,11 +1,10 @@
-import type { Meta } from '../../core/record.ts'
-import type { TopologyBuilder } from '../builder.ts'
-import type { Table } from '../table.ts'
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
+import type { TopologyBuilder } from '../../builder.ts'
+import type { Table } from '../../table.ts'
+import type { Families } from '../fixture.ts'
+import { joinerOf, str } from '../functions.ts'
+import { textTopic } from '../topics.ts'
 
 type Text = string | null
-type Value = Text | number
-type Joiner = (left: Value, right: Value, meta: Meta<Text>) => Text
 interface Joined {
   readonly joiner: string
 }
@@ -13,20 +12,6 @@ interface Joined {
 const records = textTopic<Text>('stream')
 const rows = textTopic<string>('table')
 const output = textTopic<Text>('out')
-
-const joiners: Record<string, Joiner> = {
-  plus: (left, right) => `${str(left)}+${str(right)}`,
-  paren: (left, right) => `(${str(left)},${str(right)})`,
-  keyed: (left, right, { key }) => `${str(key)}:${str(left)}~${str(right)}`,
-  nullable: (left, right) =>
-    str(left).at(-1) === str(right).at(-1) ? null : `${str(left)}+${str(right)}`,
-}
-
-const joinerOf = (name: string): Joiner => {
-  const joiner = joiners[name]
-  if (joiner === undefined) throw new Error(`no joiner ${name}`)
-  return joiner
-}
 
 const tablesOf = (builder: TopologyBuilder) => ({
   left: builder.table(textTopic<string>('left'), { store: 'l' }),
@@ -66,7 +51,7 @@ const countLengths = (table: Table<string, string, string>): void =>
     .toStream()
     .to(textTopic<number>('lengths'))
 
-followsKafkaStreams({
+export const joins: Families = {
   'join-st-inner': (builder, { joiner }: Joined) => {
     const table = builder.table(rows, { store: 't' })
     builder.stream(records).join(table, joinerOf(joiner)).to(output)
@@ -124,17 +109,20 @@ followsKafkaStreams({
   'join-fk-inner': (builder, { sep }: Separated) => {
     const { left, right } = namingTablesOf(builder)
     both((options) =>
-      left.join(right, ({ v }, name) => v + sep + name, { ...byForeignKey(options), ...options }),
+      left.join(right, ({ v }, name) => str(v) + sep + str(name), {
+        ...byForeignKey(options),
+        ...options,
+      }),
     )
   },
 
   'join-fk-left': (builder, { sep }: Separated) => {
     const { left, right } = namingTablesOf(builder)
     both((options) =>
-      left.leftJoin(right, ({ v }, name) => v + sep + name, {
+      left.leftJoin(right, ({ v }, name) => str(v) + sep + str(name), {
         ...byForeignKey(options),
         ...options,
       }),
     )
   },
-})
+}

@@ -1,16 +1,19 @@
-import { followsKafkaStreams, str, textTopic } from './follows-kafka-streams.contract.ts'
+import type { Families } from '../fixture.ts'
+import { aggregatorOf, str, type Value } from '../functions.ts'
+import { textTopic } from '../topics.ts'
 
-type Maybe = number | null
-const input = textTopic<Maybe>('in')
-const output = textTopic<Maybe>('out')
+type MaybeNumber = number | null
+const input = textTopic<MaybeNumber>('in')
+const output = textTopic<MaybeNumber>('out')
 const texts = textTopic<string | null>('out')
 
-followsKafkaStreams({
+export const stateless: Families = {
   'filter-filternot': (builder, { mod, rem }: { mod: number; rem: number }) => {
     const stream = builder.stream(input)
-    const isMatch = (value: Maybe): boolean => value !== null && value >= 0 && value % mod === rem
-    stream.filter(isMatch).to(textTopic<Maybe>('match'))
-    stream.filterNot(isMatch).to(textTopic<Maybe>('rest'))
+    const isMatch = (value: MaybeNumber): boolean =>
+      value !== null && value >= 0 && value % mod === rem
+    stream.filter(isMatch).to(textTopic<MaybeNumber>('match'))
+    stream.filterNot(isMatch).to(textTopic<MaybeNumber>('rest'))
   },
 
   map: (builder, { suffix, factor }: { suffix: string; factor: number }) => {
@@ -61,11 +64,11 @@ followsKafkaStreams({
 
   merge: (builder, { tag }: { tag: string }) => {
     builder
-      .stream(textTopic<Maybe>('x'))
+      .stream(textTopic<MaybeNumber>('x'))
       .mapValues((value) => tag + str(value))
-      .merge(builder.stream(textTopic<Maybe>('y')))
-      .merge(builder.stream(textTopic<Maybe>('z')).filter((value) => value !== null))
-      .to(textTopic<string | Maybe>('out'))
+      .merge(builder.stream(textTopic<MaybeNumber>('y')))
+      .merge(builder.stream(textTopic<MaybeNumber>('z')).filter((value) => value !== null))
+      .to(textTopic<string | MaybeNumber>('out'))
   },
 
   'split-default': (builder, { a, b }: { a: number; b: number }) => {
@@ -73,9 +76,9 @@ followsKafkaStreams({
       small: (value) => value !== null && value < a,
       medium: (value) => value !== null && value < b,
     })
-    branches.small.to(textTopic<Maybe>('small'))
-    branches.medium.to(textTopic<Maybe>('medium'))
-    branches.default.to(textTopic<Maybe>('rest'))
+    branches.small.to(textTopic<MaybeNumber>('small'))
+    branches.medium.to(textTopic<MaybeNumber>('medium'))
+    branches.default.to(textTopic<MaybeNumber>('rest'))
   },
 
   'split-dead-ends': (builder, { factor, min }: { factor: number; min: number }) => {
@@ -85,7 +88,7 @@ followsKafkaStreams({
       big: (value) => value !== null && value > min,
     })
     even.mapValues((value) => (value ?? 0) * factor).to(textTopic<number>('even'))
-    big.to(textTopic<Maybe>('big'))
+    big.to(textTopic<MaybeNumber>('big'))
   },
 
   'timestamp-extractor': (builder, { shift }: { shift: number }) => {
@@ -99,7 +102,8 @@ followsKafkaStreams({
     values.groupByKey().count({ store: 'counts' }).toStream().to(textTopic<number>('counts-out'))
   },
 
-  repartition: (builder, { mod }: { mod: number }) => {
+  repartition: (builder, { mod, agg }: { mod: number; agg: string }) => {
+    const { initial, add } = aggregatorOf(agg)
     const repartitioned = builder
       .stream(input)
       .selectKey((value, { key }) => {
@@ -111,11 +115,11 @@ followsKafkaStreams({
     repartitioned
       .groupByKey()
       .aggregate(
-        () => '',
-        (value, list) => `${list}${value};`,
+        () => initial,
+        (value, aggregate, { key }) => add(key, value, aggregate),
         { store: 'agg' },
       )
       .toStream()
-      .to(textTopic<string>('agg-out'))
+      .to(textTopic<Value>('agg-out'))
   },
-})
+}

@@ -1,0 +1,30 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { awaited, familyOf, unsayable } from './families.ts'
+import type { Fixture } from './fixture.ts'
+import { runFixture } from './run-fixture.ts'
+
+const folder = new URL('./fixtures/', import.meta.url)
+
+/** Fixtures of Kafka Streams; other kinds lie in folders of their own. */
+const fixtures = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .toSorted()
+  .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Fixture)
+
+describe('what Kafka Streams gives is given, every record and row', () => {
+  for (const fixture of fixtures) {
+    const { name, family, output, outputAt, stores } = fixture
+    const build = familyOf(family)
+    if (build === undefined) continue
+    test(`${name}`, async () => {
+      expect(await runFixture(fixture, build)).toEqual({ output, outputAt, stores })
+    })
+  }
+})
+
+test('every family of fixtures is built, or awaited', () => {
+  const families = new Set(fixtures.map(({ family }) => family))
+  const missing = [...families].filter((each) => familyOf(each) === undefined)
+  expect(missing).toEqual([...awaited, ...Object.keys(unsayable)].toSorted())
+})
