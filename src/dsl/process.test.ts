@@ -142,6 +142,29 @@ describe('a processor', () => {
     })
   })
 
+  test('puts with the timestamp of its record, also after it has forwarded others', async () => {
+    const store = keyValueStore('latest', { key: string, value: json<number>() })
+    const processor: Processor<string, number, string, number> = {
+      process: ({ key, value }, { forward, store: latest }) => {
+        const rows = latest<string, number>('latest')
+        rows.put(`${key} before`, value)
+        forward({ key, value, timestampMs: 9 })
+        rows.put(`${key} after`, value)
+      },
+    }
+    await using driver = driverOf((builder) =>
+      builder
+        .stream(input)
+        .process(processor, { name: 'keep', stores: [store] })
+        .mapValues((value) => value + 1)
+        .to(output),
+    )
+    await driver.input(input).send('a', 1, { timestampMs: 7 })
+    const rows = driver.store<string, number>('latest')
+    expect(rows.getWithTimestamp('a before')?.timestampMs).toBe(7)
+    expect(rows.getWithTimestamp('a after')?.timestampMs).toBe(7)
+  })
+
   test('shares a store with another one that declares it', async () => {
     const counts = keyValueStore('counts', { key: string, value: json<number>() })
     const write: Processor<string, number, never, never> = {

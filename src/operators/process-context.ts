@@ -103,6 +103,7 @@ export abstract class NodeContext {
       this.#outputs.set(tag.name, emit)
     }
     emit(record.key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+    this.show()
   }
 
   readonly schedule = (
@@ -131,11 +132,20 @@ export abstract class NodeContext {
   enter(occasion: Occasion): Occasion | undefined {
     const outer = this.#occasion
     this.#occasion = occasion
+    this.show()
     return outer
   }
 
   leave(outer: Occasion | undefined): void {
     this.#occasion = outer
+    this.show()
+  }
+
+  /** A put takes its timestamp from the meta, which steps further on fill with what they see. */
+  protected show(): void {
+    const occasion = this.#occasion
+    if (occasion === undefined) return
+    this.task.meta.at(occasion.key, occasion.timestampMs, occasion.headers)
   }
 
   protected occasion(): Occasion {
@@ -158,6 +168,7 @@ export class FreeKeyContext extends NodeContext {
       record.timestampMs ?? timestampMs,
       record.headers ?? headers,
     )
+    this.show()
   }
 }
 
@@ -172,5 +183,6 @@ export class FixedKeyContext extends NodeContext {
       })
     }
     this.task.emit(key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+    this.show()
   }
 }
