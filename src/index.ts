@@ -14,6 +14,7 @@ export {
 } from './dsl/windows.ts'
 export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
+export { untilTimeLimit, untilWindowCloses, type Suppression } from './dsl/suppression.ts'
 export type { TableJoinOptions } from './dsl/stream-table-join.ts'
 export type { TableTableOptions } from './dsl/table-table-join.ts'
 export type { ForeignKeyOptions } from './dsl/foreign-key-join.ts'

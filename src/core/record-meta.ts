@@ -26,4 +26,23 @@ export class RecordMeta implements Meta {
     this.headers = headers
     return this
   }
+
+  /**
+   * Does something under the record that an update was made by, which was kept since; then the one
+   * that is being processed goes on.
+   */
+  under(record: KeptRecord, work: () => void): void {
+    const { key, timestampMs, headers, topic, partition, offset } = this
+    this.from(record.topic, record.partition, record.offset)
+    this.at(record.key, record.timestampMs, record.headers)
+    try {
+      work()
+    } finally {
+      this.from(topic, partition, offset)
+      this.at(key, timestampMs, headers)
+    }
+  }
 }
+
+/** What is kept of a record beside its value. */
+export type KeptRecord = Readonly<Meta>

@@ -46,6 +46,11 @@ export interface TableFlow extends Omit<Flow, 'rekeyed'> {
   readonly demandOldValues: () => void
   /** How a join reads the rows; undefined where it cannot. */
   readonly view?: TableView | undefined
+  /**
+   * Where its keys are windows: how long after the end of one, in stream time, its row may still
+   * change. Undefined where that is not known.
+   */
+  readonly changesForMs?: number | undefined
 }
 
 export interface Step {

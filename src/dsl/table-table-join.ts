@@ -51,6 +51,7 @@ export function joinTables(
     graph,
     words,
     key: left.key ?? right.key,
+    changesForMs: longer(left.changesForMs, right.changesForMs),
     demandOldValues: () => {
       demand.oldValues = true
       left.demandOldValues()
@@ -69,3 +70,6 @@ export function joinTables(
   const from = { node, output: undefined }
   return { ...result, from, key: store.key, value: store.value, view: storeView(name) }
 }
+
+const longer = (left: number | undefined, right: number | undefined): number | undefined =>
+  left === undefined || right === undefined ? (left ?? right) : Math.max(left, right)

@@ -9,6 +9,7 @@ import { joinByForeignKey, type ForeignKeyOptions } from './foreign-key-join.ts'
 import { GroupedTable, groupTable } from './grouped-table.ts'
 import type { Stream } from './stream.ts'
 import type { GroupOptions } from './stream-options.ts'
+import { suppressTable, type SuppressOptions, type Suppression } from './suppression.ts'
 import { joinTables, type TableTableOptions } from './table-table-join.ts'
 
 /**
@@ -130,6 +131,14 @@ export class Table<out K, out V, in S = NonNullable<K>> {
   ): Table<K, NonNullable<W>, S> {
     const tables = { left: this['~flow'], right: other['~flow'] }
     return new Table(joinTables('outer-join', tables, joiner, options))
+  }
+
+  /**
+   * Holds updates back until their window has closed, or for a time: of those of a key only the
+   * last one goes on. They wait in the store.
+   */
+  suppress(until: Suppression<K>, options: SuppressOptions<K, V>): Table<K, V, S> {
+    return new Table(suppressTable(this['~flow'], until, options))
   }
 
   /** Every update as a record; a deletion has the value null. */

@@ -2,9 +2,8 @@ import { durationMs, type Duration } from '../core/duration.ts'
 import type { WindowAggregation } from '../operators/window/windowing.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
-import type { KeyValueStoreOptions } from '../topology/key-value-store.ts'
+import type { StoreSettings } from '../topology/key-value-store.ts'
 import type { OperatorFactory } from '../topology/processor.ts'
-import type { SerdeFor } from '../topology/serde-for.ts'
 import {
   sessionStoreSpec,
   windowStoreSpec,
@@ -20,21 +19,12 @@ import type { SessionsOf, TimeWindows } from './windows.ts'
 /** Where windowed results are kept. */
 export interface WindowedStoreChoice<in K, in V> {
   /** A name, or a name with settings of its own. */
-  readonly store: string | WindowedStoreSettings<K, V>
+  readonly store: string | StoreSettings<K, V>
   /**
    * How long a result can be read, from the start of its window or the end of its session, in event
    * time. By default as long as records may still change it.
    */
   readonly retention?: Duration
-}
-
-export interface WindowedStoreSettings<in K, in V> extends Omit<
-  KeyValueStoreOptions<never, never>,
-  'key' | 'value'
-> {
-  readonly name: string
-  readonly key?: SerdeFor<K>
-  readonly value?: SerdeFor<V>
 }
 
 interface WindowedStep {
@@ -92,6 +82,7 @@ export function windowedTable<K, A, S>(
     key: store.key as AnySerde,
     value: store.value,
     demandOldValues: () => {},
+    changesForMs: step.keptMs - (windowing.windows.kind === 'session' ? 0 : step.lengthMs),
   })
 }
 

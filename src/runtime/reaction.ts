@@ -45,6 +45,7 @@ function reactionToCode(code: ErrorCode): Reaction {
       return 'wipe-and-restore'
     case 'INVALID_TOPOLOGY':
     case 'INVALID_CONFIG':
+    case 'BUFFER_FULL':
     case 'TOPIC_MISSING':
     case 'TOPIC_MISMATCHED':
     case 'OFFSET_MISSING':

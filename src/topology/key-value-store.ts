@@ -31,6 +31,16 @@ export interface StoreSpecFor<in K, in V> extends Omit<KeyValueStoreSpec, 'key' 
 /** Where a step keeps its state: a name, or a store with settings of its own. */
 export type StoreOption<K, V> = string | StoreSpecFor<K, V>
 
+/** A name, with settings of its own; serdes where those of the stream do not fit. */
+export interface StoreSettings<in K, in V> extends Omit<
+  KeyValueStoreOptions<never, never>,
+  'key' | 'value'
+> {
+  readonly name: string
+  readonly key?: SerdeFor<K>
+  readonly value?: SerdeFor<V>
+}
+
 /** A store of any key and value. */
 export type AnyStoreSpec = StoreSpecFor<never, never>
 

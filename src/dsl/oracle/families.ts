@@ -1,11 +1,19 @@
 import { joins } from './families/joins.ts'
 import { processors } from './families/processors.ts'
 import { stateless } from './families/stateless.ts'
+import { suppressions } from './families/suppress.ts'
 import { tables } from './families/tables.ts'
 import { windows } from './families/windows.ts'
 import type { Families, Family } from './fixture.ts'
 
-const families: Families = { ...stateless, ...tables, ...windows, ...joins, ...processors }
+const families: Families = {
+  ...stateless,
+  ...tables,
+  ...windows,
+  ...joins,
+  ...processors,
+  ...suppressions,
+}
 
 export const familyOf = (name: string): Family | undefined =>
   Object.hasOwn(families, name) ? families[name] : undefined
@@ -32,10 +40,6 @@ export const awaited: ReadonlySet<string> = new Set([
   'join-ss-self',
   'join-ss-self-outer',
   'join-ss-zero',
-  'suppress-session-close',
-  'suppress-timelimit-table',
-  'suppress-timelimit-windowed',
-  'suppress-window-close',
   'versioned-groupby',
   'versioned-st-inner',
   'versioned-st-inner-grace',

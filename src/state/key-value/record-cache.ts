@@ -200,21 +200,7 @@ export class RecordCache<K, V> {
     // As in Kafka Streams: a delete of what was never there, or cannot be seen, is no news.
     const oldValue = this.#hasExpired(key) ? null : (old ?? null)
     if ((value !== null || oldValue !== null) && this.#listener !== undefined) {
-      this.#announce(pending, () => this.#listener?.(key, value, oldValue, timestampMs, headers))
-    }
-  }
-
-  /** Under the record that made the update; then the one being processed goes on. */
-  #announce(pending: Pending<K, V>, announce: () => void): void {
-    const meta = this.#meta
-    const { key, timestampMs, headers, topic, partition, offset } = meta
-    meta.from(pending.topic, pending.partition, pending.offset)
-    meta.at(pending.key, pending.timestampMs, pending.headers)
-    try {
-      announce()
-    } finally {
-      meta.from(topic, partition, offset)
-      meta.at(key, timestampMs, headers)
+      this.#meta.under(pending, () => this.#listener?.(key, value, oldValue, timestampMs, headers))
     }
   }
 
