@@ -6,6 +6,7 @@ import { startKafka } from '../../dev/kafka.ts'
 import type { RunningKafka } from '../../dev/running-kafka.ts'
 import { realCluster } from '../kafkajs/real-cluster.fixture.ts'
 import { bytes, text, uniqueName, type ContractCluster } from '../port.contract.kit.ts'
+import { KafkaError, type GroupMember, type KafkaPort } from '../port.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMembership } from './group-membership.ts'
 import { fetchCommittedOffsets } from './offsets.ts'
@@ -25,9 +26,12 @@ afterAll(async () => {
   await kafka.stop()
 })
 
-const producerOf = async (transactionalId: string | null): Promise<RecordProducer> => {
+const producerOf = async (
+  transactionalId: string | null,
+  port?: KafkaPort,
+): Promise<RecordProducer> => {
   const producer = new RecordProducer({
-    port: await cluster.port('producer'),
+    port: port ?? (await cluster.port('producer')),
     clock,
     logger: silentLogger,
     transactionalId,
@@ -39,6 +43,23 @@ const producerOf = async (transactionalId: string | null): Promise<RecordProduce
   })
   await producer.init()
   return producer
+}
+
+/** With a new producer after each failure, as the runtime does it. */
+async function persistently<T>(
+  producer: RecordProducer,
+  work: (producer: RecordProducer) => Promise<T>,
+  transactionalId: string,
+  port?: KafkaPort,
+): Promise<T> {
+  for (let current = producer; ; current = await producerOf(transactionalId, port)) {
+    try {
+      return await work(current)
+    } catch (error) {
+      if (!(error instanceof KafkaError) || error.kind === 'fatal') throw error
+      await current.close()
+    }
+  }
 }
 
 /** Kills and restarts each broker in turn, and freezes one, while the work goes on. */
@@ -128,9 +149,25 @@ test('a member stays in its group, and transactions stay exact, while brokers ar
   await join()
   const calm = new AbortController()
   const trouble = troubleBrokers().finally(() => calm.abort())
-  const input = [{ topic, partition: 0 }]
+  const input = { topic, partition: 0 }
   let position = 0
-  let producer = await producerOf(groupId)
+  let producer = await producerOf(groupId, port)
+  /** As the runtime does it: a woken broker must not tell us a position from before it slept. */
+  const committedOffset = async (): Promise<number> => {
+    for (;;) {
+      try {
+        if (membership.member === undefined || membership.state !== 'stable') await join()
+        await producer.proveCoordinator(input, membership.member!)
+        const [committed] = await fetchCommittedOffsets(port, clock, groupId, [input], {
+          timeoutMs: 60_000,
+        })
+        return committed?.offset ?? 0
+      } catch {
+        await producer.close()
+        producer = await producerOf(groupId, port)
+      }
+    }
+  }
   while (!calm.signal.aborted) {
     if (membership.member === undefined || membership.state !== 'stable') await join()
     const member = membership.member!
@@ -142,21 +179,44 @@ test('a member stays in its group, and transactions stay exact, while brokers ar
       await producer.commit([{ topic, partition: 0, offset: position, metadata: '' }], member)
     } catch {
       await producer.close()
-      producer = await producerOf(groupId)
-      const [committed] = await fetchCommittedOffsets(port, clock, groupId, input, {
-        timeoutMs: 60_000,
-      })
-      position = committed?.offset ?? 0
+      producer = await producerOf(groupId, port)
+      position = await committedOffset()
     }
     await clock.sleep(20)
   }
   await trouble
-  const [committed] = await fetchCommittedOffsets(port, clock, groupId, input, {
-    timeoutMs: 60_000,
-  })
-  const perPartition = (committed?.offset ?? 0) / PARTITIONS
+  const perPartition = (await committedOffset()) / PARTITIONS
   expect(perPartition).toBeGreaterThan(100)
   expect(await readAll(topic, perPartition)).toEqual(inOrder(perPartition))
   await membership.leave()
   await producer.close()
+})
+
+test('a coordinator that slept through its replacement is not believed', async () => {
+  const [topic, groupId] = [uniqueName('positions'), uniqueName('group')]
+  await cluster.createTopic(topic, 1)
+  const input = { topic, partition: 0 }
+  const at = (offset: number) => [{ ...input, offset, metadata: '' }]
+  const member: GroupMember = { groupId, memberId: '', generation: -1, instanceId: null }
+  const port = await cluster.port('asks')
+  const [first, second] = [await producerOf(`${groupId}-1`, port), await producerOf(`${groupId}-2`)]
+  await first.commit(at(10), member)
+  await second.commit(at(20), member)
+  const offsets = (await port.metadata(['__consumer_offsets'])).get('__consumer_offsets')
+  const coordinator = offsets!.partitions[0]!.leader - 1
+  await kafka.freezeBroker(coordinator)
+  const awake = clock.sleep(5_000).then(() => kafka.thawBroker(coordinator))
+  // It takes until the other brokers have a new coordinator.
+  await persistently(second, (producer) => producer.commit(at(30), member), `${groupId}-2`)
+  await awake
+  const known = await persistently(
+    first,
+    async (producer) => {
+      await producer.proveCoordinator(input, member)
+      return port.offsetFetch(groupId, [input], true)
+    },
+    `${groupId}-1`,
+    port,
+  )
+  expect(known).toMatchObject([{ offset: 30 }])
 })

@@ -3,6 +3,7 @@ import { assert } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { systemRandom, type Random } from '../../core/random.ts'
 import type { Headers, Offset } from '../../core/record.ts'
+import type { TopicPartition } from '../../core/topic-partition.ts'
 import {
   KafkaError,
   type CommittedOffset,
@@ -247,7 +248,19 @@ export class RecordProducer {
     }
     await this.#endTransaction(async (transaction, sender) => {
       await this.flush()
-      return await transaction.commit(sender.producer, offsets, member)
+      await transaction.addOffsets(sender.producer, offsets, member)
+      return await transaction.commit(sender.producer)
+    })
+  }
+
+  /**
+   * Proves that whom this port takes for the group's coordinator is it, by a write that is aborted:
+   * one that slept through its replacement still answers what it knew before. Transactional only.
+   */
+  async proveCoordinator(partition: TopicPartition, member: GroupMember): Promise<void> {
+    await this.#endTransaction(async (transaction, { producer }) => {
+      await transaction.addOffsets(producer, [{ ...partition, offset: 0, metadata: '' }], member)
+      return await transaction.abort(producer)
     })
   }
 

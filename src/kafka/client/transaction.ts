@@ -72,24 +72,27 @@ export class Transaction {
     await this.#request(() => port.addPartitionsToTxn(transactionalId, producer, partitions))
   }
 
-  /** All records are acknowledged. Resolves to the identity of the next transaction. */
-  async commit(
+  /** What is sent with the records, before the end. */
+  async addOffsets(
     producer: ProducerIdentity,
     offsets: readonly CommittedOffset[],
     member: GroupMember,
-  ): Promise<ProducerIdentity> {
+  ): Promise<void> {
+    if (offsets.length === 0) return
     const { port, transactionalId } = this.#options
-    if (offsets.length > 0) {
-      this.#open = true
-      if (this.#isToldFirst) {
-        const { groupId } = member
-        await this.#request(() => port.addOffsetsToTxn(transactionalId, producer, groupId))
-      }
-      await certain(
-        this.#request(() => port.txnOffsetCommit(transactionalId, producer, member, offsets)),
-      )
+    this.#open = true
+    if (this.#isToldFirst) {
+      const { groupId } = member
+      await this.#request(() => port.addOffsetsToTxn(transactionalId, producer, groupId))
     }
-    return await this.#end(producer, 'commit')
+    await certain(
+      this.#request(() => port.txnOffsetCommit(transactionalId, producer, member, offsets)),
+    )
+  }
+
+  /** All records are acknowledged. Resolves to the identity of the next transaction. */
+  commit(producer: ProducerIdentity): Promise<ProducerIdentity> {
+    return this.#end(producer, 'commit')
   }
 
   abort(producer: ProducerIdentity): Promise<ProducerIdentity> {

@@ -220,3 +220,31 @@ test('nothing can be sent while a transaction is being ended', async () => {
   await commit(simulation, producer, 2)
   expect(committed(simulation)).toEqual(['a', 'c'])
 })
+
+test.for(versions)(
+  'a proof that the coordinator is the coordinator changes nothing (version %i)',
+  async (transactionVersion) => {
+    const { simulation, producer } = await openTotals({ transactionVersion })
+    const { clock, cluster } = simulation
+    const prove = (by = producer): Promise<void> =>
+      clock.run(() => by.proveCoordinator({ topic: 'orders', partition: 0 }, member))
+    await prove()
+    expect(committedOffset(simulation)).toBeUndefined()
+    send(producer, 'a')
+    await commit(simulation, producer, 1)
+    await prove()
+    expect(committedOffset(simulation)).toBe(1)
+    send(producer, 'b')
+    await commit(simulation, producer, 2)
+    expect(committed(simulation)).toEqual(['a', 'b'])
+    // It is a write: who may not write gets no proof.
+    const stranger = { ...member, memberId: 'stranger', generation: 7 }
+    const refused = clock.run(() =>
+      producer.proveCoordinator({ topic: 'orders', partition: 0 }, stranger),
+    )
+    await expect(refused).rejects.toMatchObject({ kind: 'rejoin' })
+    await takeOver(simulation)
+    await expect(prove()).rejects.toMatchObject({ kind: expect.stringMatching(/fenced|rejoin/) })
+    expect(cluster.groupState('billing')?.offsets.get('orders-0')).toBe(2)
+  },
+)

@@ -1,7 +1,8 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { TopicPartition } from '../../core/topic-partition.ts'
 import { RecordProducer } from '../../kafka/client/producer.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
+import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
 import { topicName } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -102,6 +103,17 @@ export class Outgoing {
     await this.#producer.close()
     this.#producer = this.#newProducer()
     await this.start()
+  }
+
+  /**
+   * Before committed offsets are read by which work is done again. Where they may be old, it is
+   * done twice, which only at-least-once allows.
+   */
+  readonly proveCoordinator = async (
+    partition: TopicPartition,
+    member: GroupMember,
+  ): Promise<void> => {
+    if (this.#isTransactional) await this.#producer.proveCoordinator(partition, member)
   }
 
   /**

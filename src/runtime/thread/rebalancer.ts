@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import { topicPartitionKey } from '../../core/topic-partition.ts'
+import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
+import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { leaderAssignment } from '../assignment/leader.ts'
 import {
@@ -31,6 +31,8 @@ export interface RebalancerOptions {
   readonly commitAll: () => Promise<void>
   /** Abandons all that is not committed. */
   readonly abandon: () => Promise<void>
+  /** Committed offsets can be read, and are not those of a coordinator that was replaced. */
+  readonly proveCoordinator: (partition: TopicPartition, member: GroupMember) => Promise<void>
   /** Something to do for `step`. */
   readonly onEvent: () => void
 }
@@ -48,6 +50,7 @@ export class Rebalancer {
   #joined: ParsedAssignment | undefined
   #failure: unknown
   #rejoin = false
+  #reopening = false
   #memberId = ''
   /** What the group last gave us. */
   #assigned: readonly AssignedTask[] = []
@@ -68,6 +71,7 @@ export class Rebalancer {
       this.#failure = undefined
       throw failure
     }
+    if (this.#reopening) await this.#reopenAssigned()
     if (this.#joined !== undefined) await this.#apply(this.#joined)
     if (this.#joining) return
     const { membership, abandon, commitAll } = this.#options
@@ -137,13 +141,27 @@ export class Rebalancer {
       await commitAll()
       await tasks.close(revoked)
     }
-    this.openAssigned()
+    this.#openAssigned()
   }
 
-  /**
-   * Opens what the group gave us and is not open: after an assignment, or after work was abandoned.
-   */
-  openAssigned(): void {
+  /** Work was abandoned: the next step opens again what the group gave us. */
+  reopen(): void {
+    this.#reopening = true
+  }
+
+  async #reopenAssigned(): Promise<void> {
+    const { member } = this.#options.membership
+    // While joining, or out of the group, what we were given is no longer ours to open.
+    if (member !== undefined && !this.isJoining) {
+      const input = this.#assigned[0]?.sources[0]
+      if (input !== undefined) await this.#options.proveCoordinator(input, member)
+      this.#openAssigned()
+    }
+    this.#reopening = false
+  }
+
+  /** What the group gave us and is not open. */
+  #openAssigned(): void {
     const { tasks } = this.#options
     for (const task of this.#assigned) if (!tasks.ids.includes(task.id)) tasks.open(task)
   }

@@ -136,6 +136,7 @@ export class StreamThread {
       tasks: this.#tasks,
       commitAll: () => this.#commitAll(),
       abandon: () => this.#abandon(),
+      proveCoordinator: this.#outgoing.proveCoordinator,
     })
   }
 
@@ -324,10 +325,7 @@ export class StreamThread {
     if (reaction === 'wipe-and-restore') for (const id of untrusted) storage.wipe(id)
     if (reaction === 'without-cache') for (const id of untrusted) this.#uncached.add(id)
     await clock.sleep(Math.min(RECOVERY_PAUSE_MAX_MS, pauseMs), this.#stopping.signal)
-    // While joining, or out of the group, what we were given is no longer ours to open.
-    if (this.#membership.member !== undefined && !this.#rebalancer.isJoining) {
-      this.#rebalancer.openAssigned()
-    }
+    this.#rebalancer.reopen()
   }
 
   /**
