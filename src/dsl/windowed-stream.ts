@@ -66,7 +66,8 @@ export class WindowedStream<out K, out V, in S = K> {
       operator,
       value,
       lengthMs,
-      keptMs: lengthMs + windows.graceMs,
+      // A late record may still need what is up to twice the difference older than stream time.
+      keptMs: (windows.kind === 'fixed' ? lengthMs : 2 * lengthMs) + windows.graceMs,
       create: (aggregation) =>
         windows.kind === 'fixed'
           ? aggregateFixed<K, V, A>(windows, { ...aggregation, ...fold })

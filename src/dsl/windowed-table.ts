@@ -129,6 +129,6 @@ function retentionOf(name: string, retention: Duration | undefined, keptMs: numb
   if (retentionMs >= keptMs) return retentionMs
   throw invalidTopology(
     `store "${name}" keeps results for ${retention}, but records may change them for ${keptMs} ms`,
-    'Keep them for at least the size of the windows and their grace together.',
+    `Keep them for at least ${keptMs}ms.`,
   )
 }

@@ -29,7 +29,8 @@ export const aggregate =
           old === undefined ? initial() : old.value,
           meta.at(key, timestampMs, headers) as Meta<K>,
         )
-        update(key as K, result, old === undefined ? null : old.value, resultMs, headers)
+        const oldValue = old === undefined ? null : old.value
+        update(key as K, result, oldValue, resultMs, headers, timestampMs)
       },
     }
   }

@@ -27,7 +27,8 @@ export const reduce =
         }
         const recordMeta = meta.at(key, timestampMs, headers) as Meta<K>
         const result = combine(old.value, value as V, recordMeta)
-        update(key as K, result, old.value, Math.max(old.timestampMs, timestampMs), headers)
+        const resultMs = Math.max(old.timestampMs, timestampMs)
+        update(key as K, result, old.value, resultMs, headers, timestampMs)
       },
     }
   }

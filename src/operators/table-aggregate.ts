@@ -40,7 +40,8 @@ export const tableAggregate =
         }
         const touched = old !== undefined && (oldValue !== null || newValue !== null)
         const resultMs = touched ? Math.max(old.timestampMs, timestampMs) : timestampMs
-        update(key as K, result, old === undefined ? null : old.value, resultMs, headers)
+        const oldResult = old === undefined ? null : old.value
+        update(key as K, result, oldResult, resultMs, headers, timestampMs)
       },
     }
   }

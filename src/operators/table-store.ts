@@ -13,8 +13,12 @@ type Update<K, V> = (
 /** A table's rows, and how an update goes on to the steps that follow. */
 export interface TableStore<K, V> {
   readonly rows: KeyValueStore<K, V>
-  /** Puts the row and announces it. */
-  readonly update: Update<K, V>
+  /**
+   * Puts the row and announces it. `recordMs` is the time of the record that made it, where the row
+   * has another one: as in Kafka Streams, a deletion that leaves a cache has the record's time,
+   * though one that is forwarded at once has the row's.
+   */
+  readonly update: (...row: [...Parameters<Update<K, V>>, recordMs?: number]) => void
   /** For a row that was put: forwards it at once, unless it will be when it leaves the cache. */
   readonly announce: Update<K, V>
 }
@@ -37,8 +41,8 @@ export function tableStore<K, V>(
   return {
     rows,
     announce,
-    update: (key, newValue, oldValue, timestampMs, headers) => {
-      rows.put(key, newValue, timestampMs)
+    update: (key, newValue, oldValue, timestampMs, headers, recordMs = timestampMs) => {
+      rows.put(key, newValue, newValue === null ? recordMs : timestampMs)
       announce(key, newValue, oldValue, timestampMs, headers)
     },
   }

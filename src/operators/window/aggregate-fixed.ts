@@ -59,7 +59,7 @@ export const aggregateFixed =
               old === undefined ? initial() : old.value,
               meta.at(key, timestampMs, headers) as Meta<K>,
             )
-            put(windowKey, result, old?.value ?? null, resultMs, headers)
+            put(windowKey, result, old?.value ?? null, resultMs, headers, timestampMs)
           } else recordDropped('record for a window that has closed')
         }
         if (!taken) emitLate(key, value, timestampMs, headers)

@@ -197,7 +197,8 @@ class SlidingStep<K, V, A> {
       meta.at(this.#key, timestampMs, this.#headers) as Meta<K>,
     )
     const resultMs = old === undefined ? timestampMs : Math.max(old.timestampMs, timestampMs)
-    this.#put(this.#windowAt(startMs), result, old?.value ?? null, resultMs, this.#headers)
+    const key = this.#windowAt(startMs)
+    this.#put(key, result, old?.value ?? null, resultMs, this.#headers, timestampMs)
   }
 
   #windowAt(startMs: number): Windowed<K> {
