@@ -12,12 +12,12 @@ const fixtures = readdirSync(folder)
   .toSorted()
   .map((name) => JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as Fixture)
 
-describe('what Kafka Streams gives is given, every record and row', () => {
+describe('every record, in order, and all rows of the stores', () => {
   for (const fixture of fixtures) {
     const { name, family, output, outputAt, stores } = fixture
     const build = familyOf(family)
     if (build === undefined) continue
-    test(`${name}`, async () => {
+    test(`${name} is as Kafka Streams has it`, async () => {
       expect(await runFixture(fixture, build)).toEqual({ output, outputAt, stores })
     })
   }
