@@ -15,6 +15,7 @@ export {
 export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
 export { untilTimeLimit, untilWindowCloses, type Suppression } from './dsl/suppression.ts'
+export type { JoinStoreSettings, LateRecords, StreamJoinOptions } from './dsl/stream-stream-join.ts'
 export type { TableJoinOptions } from './dsl/stream-table-join.ts'
 export type { TableTableOptions } from './dsl/table-table-join.ts'
 export type { ForeignKeyOptions } from './dsl/foreign-key-join.ts'

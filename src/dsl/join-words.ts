@@ -1,7 +1,9 @@
 import type { Meta } from '../core/record.ts'
+import type { RecordJoiner } from '../operators/join/stream-stream-join.ts'
 import type { Serde } from '../serde/serde.ts'
-import { erased } from './flow.ts'
+import { erased, type Flow, type TableFlow } from './flow.ts'
 import { StatelessWords } from './stateless-words.ts'
+import { joinStreams, type StreamJoinOptions } from './stream-stream-join.ts'
 import { joinWithTable, type TableJoinOptions } from './stream-table-join.ts'
 import type { Stream } from './stream.ts'
 import type { Table } from './table.ts'
@@ -13,9 +15,9 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
   S
 > {
   /**
-   * Each record with the row that its key has when the record is processed: time plays no part, and
-   * updates of the table cause nothing. A record without a row, a key or a value is left out. Where
-   * the key was changed, records go through a topic called after `name`.
+   * With a table: each record with the row that its key has when the record is processed. Time
+   * plays no part, and updates of the table cause nothing. A record without a row, a key or a value
+   * is left out. Where the key was changed, records go through a topic called after `name`.
    */
   join<TK, VT, V2>(
     this: Stream<(TK & S) | null, V, never>,
@@ -29,19 +31,29 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
     joiner: (value: NonNullable<V>, tableValue: VT, meta: Meta<NonNullable<K>>) => V2,
     options: TableJoinOptions<K, V> & { readonly key: Serde<S2> },
   ): Stream<NonNullable<K>, V2, S2>
-  join<VT, V2>(
-    table: Table<unknown, VT, never>,
-    joiner: (value: NonNullable<V>, tableValue: VT, meta: Meta<NonNullable<K>>) => V2,
-    options: TableJoinOptions<K, V> = {},
-  ): Stream<NonNullable<K>, V2, never> {
-    const step = { isLeft: false, joiner }
-    const { name } = options
-    const request = { ...erased(options), name }
-    const flow = joinWithTable(this['~flow'], table['~flow'], step, request)
-    return flow.words.stream(flow)
+  /**
+   * With a stream: each pair of records of one key that are not further apart than `within`, or
+   * `before` and `after`. It comes with the second of the two, with the larger timestamp of both; a
+   * record without a key or a value is left out. Values are shown again and again: do not change
+   * them. Where a key was changed, records go through topics called after the store.
+   */
+  join<VO, V2>(
+    this: Stream<S | null, V, never>,
+    other: Stream<S | null, VO, never>,
+    joiner: (value: NonNullable<V>, other: NonNullable<VO>, meta: Meta<NonNullable<K>>) => V2,
+    options: StreamJoinOptions<K, V, VO>,
+  ): Stream<NonNullable<K>, V2, S>
+  join<VO, V2, S2>(
+    this: Stream<S2 | null, V, never>,
+    other: Stream<S2 | null, VO, never>,
+    joiner: (value: NonNullable<V>, other: NonNullable<VO>, meta: Meta<NonNullable<K>>) => V2,
+    options: StreamJoinOptions<K, V, VO> & { readonly key: Serde<S2> },
+  ): Stream<NonNullable<K>, V2, S2>
+  join<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+    return joined('join', this['~flow'], other, joiner, options)
   }
 
-  /** As `join`, where a record without a row, or without a key, is joined with null. */
+  /** With a table: as `join`, where a record without a row or a key is joined with null. */
   leftJoin<TK, VT, V2>(
     this: Stream<(TK & S) | null, V, never>,
     table: Table<TK, VT, never>,
@@ -54,15 +66,67 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
     joiner: (value: NonNullable<V>, tableValue: VT | null, meta: Meta<K>) => V2,
     options: TableJoinOptions<K, V> & { readonly key: Serde<S2> },
   ): Stream<K, V2, S2>
-  leftJoin<VT, V2>(
-    table: Table<unknown, VT, never>,
-    joiner: (value: NonNullable<V>, tableValue: VT | null, meta: Meta<K>) => V2,
-    options: TableJoinOptions<K, V> = {},
-  ): Stream<K, V2, never> {
-    const step = { isLeft: true, joiner }
-    const { name } = options
-    const request = { ...erased(options), name }
-    const flow = joinWithTable(this['~flow'], table['~flow'], step, request)
-    return flow.words.stream(flow)
+  /**
+   * With a stream: as `join`, where a record of this stream that no other met is joined with null,
+   * once, when stream time has passed its last partner's by `grace`; one without a key at once.
+   */
+  leftJoin<VO, V2>(
+    this: Stream<S | null, V, never>,
+    other: Stream<S | null, VO, never>,
+    joiner: (value: NonNullable<V>, other: NonNullable<VO> | null, meta: Meta<K>) => V2,
+    options: StreamJoinOptions<K, V, VO>,
+  ): Stream<K, V2, S>
+  leftJoin<VO, V2, S2>(
+    this: Stream<S2 | null, V, never>,
+    other: Stream<S2 | null, VO, never>,
+    joiner: (value: NonNullable<V>, other: NonNullable<VO> | null, meta: Meta<K>) => V2,
+    options: StreamJoinOptions<K, V, VO> & { readonly key: Serde<S2> },
+  ): Stream<K, V2, S2>
+  leftJoin<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+    return joined('left-join', this['~flow'], other, joiner, options)
   }
+
+  /** As `leftJoin` with a stream, for the records of both that met none of the other's. */
+  outerJoin<KO extends S | null, VO, V2>(
+    this: Stream<S | null, V, never>,
+    other: Stream<KO, VO, never>,
+    joiner: OuterJoiner<K | KO, V, VO, V2>,
+    options: StreamJoinOptions<K | KO, V, VO>,
+  ): Stream<K | KO, V2, S>
+  outerJoin<KO extends S2 | null, VO, V2, S2>(
+    this: Stream<S2 | null, V, never>,
+    other: Stream<KO, VO, never>,
+    joiner: OuterJoiner<K | KO, V, VO, V2>,
+    options: StreamJoinOptions<K | KO, V, VO> & { readonly key: Serde<S2> },
+  ): Stream<K | KO, V2, S2>
+  outerJoin<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+    return joined('outer-join', this['~flow'], other, joiner, options)
+  }
+}
+
+type OuterJoiner<K, V, VO, V2> = (
+  value: NonNullable<V> | null,
+  other: NonNullable<VO> | null,
+  meta: Meta<K>,
+) => V2
+
+interface Joinable {
+  readonly '~flow': Flow | TableFlow
+}
+
+/** The overloads have checked that the options are those of a join with what is given. */
+function joined<K, V, S>(
+  operator: Parameters<typeof joinStreams>[0],
+  flow: Flow,
+  { '~flow': other }: Joinable,
+  joiner: RecordJoiner,
+  options: object,
+): Stream<K, V, S> {
+  if ('rekeyed' in other) {
+    const streams = options as StreamJoinOptions<never, never, never>
+    return flow.words.stream(joinStreams(operator, flow, other, joiner, streams))
+  }
+  const { name, ...serdes } = options as TableJoinOptions<never, never>
+  const step = { isLeft: operator !== 'join', joiner }
+  return flow.words.stream(joinWithTable(flow, other, step, { ...erased(serdes), name }))
 }

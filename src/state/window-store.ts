@@ -49,6 +49,22 @@ export interface ReadOnlySessionStore<in out K, out V> extends ReadOnlyKeyValueS
 export interface SessionStore<in out K, in out V>
   extends ReadOnlySessionStore<K, V>, KeyValueStore<Windowed<K>, V> {}
 
+/** For a join, which keeps every record: what a window store with duplicates has too. */
+export interface RecordRows<in K, in out V> {
+  /**
+   * Shows each value of a key with a start from `fromMs` to `toMs`, both inclusive, earliest first
+   * and those of one start in the order in which they came. False where there was none.
+   */
+  readonly each: (
+    key: K,
+    fromMs: number,
+    toMs: number,
+    show: (value: V, startMs: number) => void,
+  ) => boolean
+  /** False where it is so old that it will never be shown. */
+  readonly add: (key: K, startMs: number, value: V) => boolean
+}
+
 /** How far the owner of a store has come; it survives a restart with the rows. */
 export interface Progress {
   /** The largest timestamp that its owner has seen; -1 at the beginning. */

@@ -1,6 +1,7 @@
 import { joins } from './families/joins.ts'
 import { processors } from './families/processors.ts'
 import { stateless } from './families/stateless.ts'
+import { streamJoins } from './families/stream-joins.ts'
 import { suppressions } from './families/suppress.ts'
 import { tables } from './families/tables.ts'
 import { windows } from './families/windows.ts'
@@ -11,6 +12,7 @@ const families: Families = {
   ...tables,
   ...windows,
   ...joins,
+  ...streamJoins,
   ...processors,
   ...suppressions,
 }
@@ -29,17 +31,6 @@ export const awaited: ReadonlySet<string> = new Set([
   'cogroup-windowed',
   'join-gt-inner',
   'join-gt-left',
-  'join-ss-inner',
-  'join-ss-inner-asym',
-  'join-ss-left',
-  'join-ss-left-asym',
-  'join-ss-left-throttled',
-  'join-ss-outer',
-  'join-ss-outer-asym',
-  'join-ss-rekeyed',
-  'join-ss-self',
-  'join-ss-self-outer',
-  'join-ss-zero',
   'versioned-groupby',
   'versioned-st-inner',
   'versioned-st-inner-grace',

@@ -4,7 +4,7 @@ import { successor } from '../byte-order.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import type { KeyValue, KeyValueStore, StoreHandle } from '../store.ts'
-import type { Progressive, SessionStore, WindowStore } from '../window-store.ts'
+import type { Progressive, RecordRows, SessionStore, WindowStore } from '../window-store.ts'
 import { isProgress, PROGRESS_KEY } from './saved-progress.ts'
 import { WindowedRows, type WindowedSpec } from './windowed-rows.ts'
 
@@ -19,13 +19,7 @@ export function openWindowStore<K, V>(
   const common = windowedStore(spec, rows, context)
   const store: WindowStore<K, V> & Progressive = {
     ...common,
-    put: spec.duplicates
-      ? (key, value, timestampMs = context.meta.timestampMs) => {
-          // As in Kafka Streams: of several rows none can be deleted.
-          if (value === null) return
-          rows.write({ ...key, sequence: rows.saved.nextSequence() }, value, timestampMs)
-        }
-      : common.put,
+    ...(spec.duplicates ? recordRows(rows, context) : {}),
     progress: rows.saved,
     fetch: (key, fromMs, toMs) => rows.ofKey(key, fromMs, toMs, 'forward'),
     backwardFetch: (key, fromMs, toMs) => rows.ofKey(key, fromMs, toMs, 'backward'),
@@ -33,6 +27,33 @@ export function openWindowStore<K, V>(
     backwardFetchAll: (fromMs, toMs) => rows.byTime(visible(rows, fromMs), toMs, 'backward'),
   }
   return handleOf(spec, rows, context, store)
+}
+
+/** Of several rows by one key and start none replaces another. */
+function recordRows<K, V>(
+  rows: WindowedRows<K, V>,
+  { meta }: KeyValueStoreContext,
+): Pick<WindowStore<K, V>, 'put'> & RecordRows<K, V> {
+  const put = (key: Windowed<K>, value: V | null, timestampMs = meta.timestampMs): void => {
+    // As in Kafka Streams: of several rows none can be deleted.
+    if (value === null) return
+    rows.write({ ...key, sequence: rows.saved.nextSequence() }, value, timestampMs)
+  }
+  return {
+    put,
+    each: (key, fromMs, toMs, show) => {
+      let found = false
+      for (const [{ window }, value] of rows.ofKey(key, fromMs, toMs, 'forward')) {
+        found = true
+        show(value, window.startMs)
+      }
+      return found
+    },
+    add: (key, startMs, value) => {
+      put({ key, window: { startMs, endMs: startMs } }, value, startMs)
+      return startMs >= rows.visibleFromMs
+    },
+  }
 }
 
 /** A session store at work. */

@@ -1,0 +1,213 @@
+import type { Headers, Meta } from '../../core/record.ts'
+import type { KeyValueStore } from '../../state/store.ts'
+import type { Progress } from '../../state/window-store.ts'
+import type { OperatorContext } from '../../topology/processor.ts'
+import type { Side, StreamJoin } from './stream-stream-join.ts'
+import type { WaitingKey } from './waiting-key.ts'
+
+type Row = readonly [key: WaitingKey<unknown>, value: unknown]
+type Joiner = (left: unknown, right: unknown, meta: Meta) => unknown
+
+/**
+ * The records of both sides of a join that have no partner yet, in one task. Kafka Streams looks
+ * for those whose window has closed when a record moves stream time on, not more often than the
+ * interval says, and not before the row at which its last look ended could have closed. All of it
+ * decides in which order records come out, so it is the same here.
+ */
+export class Unmatched {
+  readonly #context: OperatorContext
+  readonly #progress: Progress
+  readonly #joiner: Joiner
+  readonly #graceMs: number
+  readonly #intervalMs: number
+  readonly #left: Waiting | undefined
+  readonly #right: Waiting | undefined
+  #nextLookMs = 0
+  /** Infinity: nothing waits; -Infinity: it is not known since when something does. */
+  #sinceMs: number
+
+  /** `progress` is that of a store of the join, which keeps its stream time. */
+  constructor(context: OperatorContext, progress: Progress, join: StreamJoin) {
+    const { window, unmatched } = join
+    const { left, right } = unmatched
+    this.#context = context
+    this.#progress = progress
+    this.#joiner = join.joiner as Joiner
+    this.#graceMs = window.graceMs
+    this.#intervalMs = join.emitIntervalMs ?? context.closeIntervalMs
+    this.#left = left === undefined ? undefined : new Waiting(context, left, window.afterMs)
+    this.#right = right === undefined ? undefined : new Waiting(context, right, window.beforeMs)
+    const isEmpty = this.#left?.lastMs() === undefined && this.#right?.lastMs() === undefined
+    this.#sinceMs = isEmpty ? Infinity : -Infinity
+  }
+
+  get streamTimeMs(): number {
+    return this.#progress.streamTimeMs
+  }
+
+  advance(timestampMs: number): void {
+    if (timestampMs > this.#progress.streamTimeMs) this.#progress.streamTimeMs = timestampMs
+  }
+
+  add(side: Side, key: unknown, timestampMs: number, value: unknown): void {
+    if (timestampMs < this.#sinceMs) this.#sinceMs = timestampMs
+    this.#of(side)?.add(key, timestampMs, value)
+  }
+
+  /** It has found a partner. */
+  forget(side: Side, key: unknown, timestampMs: number): void {
+    this.#of(side)?.forget(key, timestampMs)
+  }
+
+  #of(side: Side): Waiting | undefined {
+    return side === 'left' ? this.#left : this.#right
+  }
+
+  /** `forthMs`: how far forth the partners are of a record like that which is being processed. */
+  emitClosed(timestampMs: number, forthMs: number, headers: Headers): void {
+    const { streamTimeMs } = this.#progress
+    if (timestampMs !== streamTimeMs) return
+    const keptMs = forthMs + this.#graceMs
+    // Where nothing waits the sum is too large for Java, and becomes negative, unless it is of 0.
+    const mayClose = this.#sinceMs === Infinity ? keptMs > 0 : this.#sinceMs + keptMs < streamTimeMs
+    if (!mayClose) return
+    const nowMs = this.#context.wallClockMs()
+    if (nowMs < this.#nextLookMs) return
+    this.#nextLookMs = nowMs + this.#intervalMs
+    this.#emitAll(streamTimeMs - this.#graceMs, headers)
+  }
+
+  /** In the order of time, then right before left, then by key. */
+  #emitAll(closeMs: number, headers: Headers): void {
+    const lefts = this.#left?.closedAt(closeMs)
+    const rights = this.#right?.closedAt(closeMs)
+    let left = nextOf(lefts)
+    let right = nextOf(rights)
+    let lastMs = -Infinity
+    while (left !== undefined || right !== undefined) {
+      const isRight =
+        left === undefined || (right !== undefined && right[0].timestampMs <= left[0].timestampMs)
+      const [key, value] = (isRight ? right : left) as Row
+      lastMs = key.timestampMs
+      const waiting = (isRight ? this.#right : this.#left) as Waiting
+      // Before the joiner is called: one that fails for it should fail once, not with each record.
+      waiting.rows.put(key, null)
+      this.#emit(key, isRight ? null : value, isRight ? value : null, headers)
+      if (isRight) right = nextOf(rights)
+      else left = nextOf(lefts)
+    }
+    this.#sinceMs = this.#endOfScan(closeMs, lastMs)
+  }
+
+  #emit(
+    { key, timestampMs }: WaitingKey<unknown>,
+    left: unknown,
+    right: unknown,
+    headers: Headers,
+  ) {
+    const { meta, emit } = this.#context
+    const result = this.#joiner(left, right, meta.at(key, timestampMs, headers))
+    emit(key, result, timestampMs, headers)
+  }
+
+  /**
+   * The time of the row at which Kafka Streams' scan ends: the one after the first that is open on
+   * each side, or the last one of all. It takes that for the least time that something waits since,
+   * though it is not, and looks no sooner than that would close.
+   */
+  #endOfScan(closeMs: number, lastEmittedMs: number): number {
+    const left = this.#left?.firstOpen(closeMs)
+    const right = this.#right?.firstOpen(closeMs)
+    if (left === undefined || right === undefined) {
+      const lastMs = Math.max(
+        this.#left?.lastMs() ?? -Infinity,
+        this.#right?.lastMs() ?? -Infinity,
+        lastEmittedMs,
+      )
+      return lastMs === -Infinity ? Infinity : lastMs
+    }
+    const [firstMs, afterMs] =
+      right <= left
+        ? [left, this.#right?.firstFrom(left + 1)]
+        : [right, this.#left?.firstFrom(right)]
+    const secondMs = (right <= left ? this.#left : this.#right)?.secondFrom(firstMs)
+    const nextMs = Math.min(secondMs ?? Infinity, afterMs ?? Infinity)
+    return nextMs === Infinity ? firstMs : nextMs
+  }
+}
+
+const nextOf = (rows: Iterator<Row, undefined> | undefined): Row | undefined => rows?.next().value
+
+/** The records of one side that wait. */
+class Waiting {
+  readonly rows: KeyValueStore<WaitingKey<unknown>, unknown>
+  readonly #forthMs: number
+
+  constructor(context: OperatorContext, store: string, forthMs: number) {
+    this.rows = context.store(store)
+    this.#forthMs = forthMs
+  }
+
+  /** Records of one key and time are numbered. */
+  add(key: unknown, timestampMs: number, value: unknown): void {
+    const isFree = (number: number): boolean =>
+      this.rows.get({ timestampMs, key, number }) === undefined
+    let free = 0
+    if (!isFree(0)) {
+      let taken = 0
+      free = 1
+      while (!isFree(free)) {
+        taken = free
+        free *= 2
+      }
+      while (free - taken > 1) {
+        const middle = (free + taken) >>> 1
+        if (isFree(middle)) free = middle
+        else taken = middle
+      }
+    }
+    this.rows.put({ timestampMs, key, number: free }, value, timestampMs)
+  }
+
+  forget(key: unknown, timestampMs: number): void {
+    for (let number = 0; ; number++) {
+      const waiting = { timestampMs, key, number }
+      if (this.rows.get(waiting) === undefined) return
+      this.rows.put(waiting, null)
+    }
+  }
+
+  closedAt(closeMs: number): Iterator<Row, undefined> {
+    return this.rows.range(null, startOf(closeMs - this.#forthMs))
+  }
+
+  firstOpen(closeMs: number): number | undefined {
+    return this.firstFrom(closeMs - this.#forthMs)
+  }
+
+  firstFrom(timeMs: number): number | undefined {
+    return timeOf(this.rows.range(startOf(timeMs), null))
+  }
+
+  secondFrom(timeMs: number): number | undefined {
+    const rows = this.rows.range(startOf(timeMs), null)
+    rows.next()
+    return timeOf(rows)
+  }
+
+  lastMs(): number | undefined {
+    return timeOf(this.rows.reverseRange(null, null))
+  }
+}
+
+const startOf = (timeMs: number): WaitingKey<null> => ({
+  timestampMs: Math.max(0, timeMs),
+  key: null,
+  number: 0,
+})
+
+function timeOf(rows: Iterator<Row, undefined>): number | undefined {
+  const first = rows.next().value
+  rows.return?.()
+  return first?.[0].timestampMs
+}
