@@ -148,6 +148,94 @@ describe('millrace dlq show', () => {
   })
 })
 
+describe('millrace dlq stats', () => {
+  test('counts over time, for a person and for a program', async () => {
+    const { code, stdout } = await dlq('stats', 'prices.ts', '--by', '365d')
+    expect(code).toBe(0)
+    const [year, ...rest] = stdout.split('\n')
+    expect(year).toMatch(/^20\d\d-\d\d-\d\dT00:00:00\.000Z$/)
+    expect(rest).toEqual([
+      `       2  ${name}.prices  peek-1  PROCESSING_FAILED  RangeError`,
+      `       1  ${name}.prices  source(${name}.prices)  SERDE_FAILED  SyntaxError`,
+      '',
+    ])
+    const rows = objects(await dlq('stats', letters, '--json', '--error', 'SERDE_FAILED'))
+    expect(rows).toMatchObject([{ topic: `${name}.prices`, code: 'SERDE_FAILED', count: 1 }])
+  })
+})
+
+describe('filters', () => {
+  const keys = async (...filter: readonly string[]): Promise<readonly unknown[]> =>
+    objects(await dlq('show', 'prices.ts', '--json', ...filter)).map(({ key }) => key)
+
+  test('take an expression over what is decoded, or a module', async () => {
+    expect(await keys('--where', 'value.cents < -1')).toEqual(['mate'])
+    expect(await keys('--where', "key === 'coffee' || letter.code === 'SERDE_FAILED'")).toEqual([
+      'cocoa',
+      'coffee',
+    ])
+    project.write('cheap.ts', 'export default ({ value }) => value.cents === -1')
+    expect(await keys('--where', 'cheap.ts')).toEqual(['coffee'])
+    expect(await keys('--key', 'mate')).toEqual(['mate'])
+    expect(await keys('--header', 'trace')).toEqual([])
+  })
+
+  test('that are a slip choose nothing', async () => {
+    for (const [where, why] of [
+      ['value.cents.toFixed()', 'error INVALID_CONFIG: --where throws TypeError: '],
+      ["value.type = 'x'", 'error INVALID_CONFIG: --where throws TypeError: '],
+      ['value', 'error INVALID_CONFIG: --where is '],
+      ['value ==', 'error INVALID_CONFIG: --where is neither an expression nor a module: '],
+      ['process.exit(3)', 'error INVALID_CONFIG: --where throws ReferenceError: process '],
+    ] as const) {
+      const { code, stdout, stderr } = await dlq('redrive', 'prices.ts', '--where', where)
+      expect([where, code, stdout]).toEqual([where, 2, ''])
+      expect(stderr).toContain(why)
+    }
+  })
+})
+
+describe('millrace dlq redrive', () => {
+  test('says what it would send, sends it once, and knows what is pending', async () => {
+    const some = ['redrive', 'prices.ts', '--error', 'RangeError'] as const
+    const dry = await dlq(...some, '--dry-run')
+    expect(dry).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: [
+        `${letters}: 2 letters would be sent again`,
+        `       2  to ${name}.prices-0`,
+        '       1  left out by the filters',
+        '',
+      ].join('\n'),
+    })
+    expect((await dlq(...some)).stdout).toContain(`${letters}: 2 letters sent again\n`)
+    const again = await dlq(...some, '--json')
+    expect(JSON.parse(again.stdout)).toMatchObject({ redriven: 0, earlier: 2, others: 1 })
+    expect(objects(await dlq('show', letters, '--json', '--pending'))).toMatchObject([
+      { key: 'cocoa' },
+    ])
+  })
+
+  test('refuses letters that were sent too often, and says so with its exit code', async () => {
+    const count = async (): Promise<number> =>
+      objects(await dlq('show', letters, '--json', '--limit', '99')).length
+    await using app = project.start(['run', 'prices.ts', '--brokers', brokers.join(',')])
+    await vi.waitUntil(async () => (await count()) === 5, { timeout: 60_000, interval: 500 })
+    app.signal('SIGTERM')
+    await app.finished
+    const { code, stdout } = await dlq('redrive', letters, '--max-redrives', '1')
+    expect(code).toBe(1)
+    expect(stdout.split('\n')).toEqual([
+      `${letters}: 1 letter sent again`,
+      `       1  to ${name}.prices-0`,
+      `       2  sent before, as "${letters}-redrive" remembers`,
+      '       2  refused: sent too often',
+      '',
+    ])
+  })
+})
+
 describe('millrace topology describe', () => {
   test('prints the steps, for a person and for a program', async () => {
     const text = await project.millrace(['topology', 'describe', 'prices.ts'])

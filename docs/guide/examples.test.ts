@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { TopologyTestDriver } from 'millrace/testing'
 import { environmentName } from '../../src/cli/command-line.ts'
 import { dlqList } from '../../src/cli/dlq-list.ts'
+import { dlqRedrive } from '../../src/cli/dlq-redrive.ts'
 import { dlqShow } from '../../src/cli/dlq-show.ts'
+import { dlqStats } from '../../src/cli/dlq-stats.ts'
 import { run } from '../../src/cli/run.ts'
 import { topologyDescribe } from '../../src/cli/topology-describe.ts'
 import accounts, { balances, commands, events, refused } from './examples/account.ts'
@@ -174,8 +176,8 @@ describe('the pages', () => {
   })
 
   test('name every option of the command line, and no other', () => {
-    const options = [run, dlqList, dlqShow, topologyDescribe].flatMap((command) =>
-      Object.keys(command.options),
+    const options = [run, dlqList, dlqShow, dlqStats, dlqRedrive, topologyDescribe].flatMap(
+      (command) => Object.keys(command.options),
     )
     const known = new Set([...options, 'verbose'])
     const named = guide.flatMap(([, text]) =>

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { deadLetterOf, type DeadLetter } from '../core/dead-letter.ts'
-import type { Offset } from '../core/record.ts'
+import type { Offset, RawRecord } from '../core/record.ts'
 import type { KafkaPort } from '../kafka/port.ts'
 import { readTopic } from './read-topic.ts'
 
@@ -15,7 +15,32 @@ export interface DeadLetterFilter {
   /** Only letters with this error code or exception name. */
   readonly error?: string
   readonly node?: string
+  /** Only letters whose record has a header of this name and, where given, of this text. */
+  readonly header?: { readonly name: string; readonly value?: string }
+  /** Only letters of which it says true; what it throws ends the work. */
+  readonly where?: (letter: StoredDeadLetter) => boolean
 }
+
+export const storedDeadLetter = (record: RawRecord): StoredDeadLetter => ({
+  ...deadLetterOf(record),
+  at: { partition: record.partition, offset: record.offset },
+})
+
+export function letsThrough(filter: DeadLetterFilter, letter: StoredDeadLetter): boolean {
+  const { topic, error, node, header, where } = filter
+  if (topic !== undefined && letter.topic !== topic) return false
+  if (node !== undefined && letter.node !== node) return false
+  if (error !== undefined && letter.code !== error && letter.exception !== error) return false
+  if (header !== undefined && !hasHeader(letter, header.name, header.value)) return false
+  return where === undefined || where(letter)
+}
+
+const hasHeader = ({ headers }: DeadLetter, name: string, text: string | undefined): boolean =>
+  headers.some(
+    ([each, value]) =>
+      each === name &&
+      (text === undefined || (value !== null && Buffer.from(value).toString() === text)),
+  )
 
 /** All letters in a dead-letter topic that the filter lets through; also of Kafka Streams 4.2. */
 export async function* readDeadLetters(
@@ -25,16 +50,17 @@ export async function* readDeadLetters(
   filter: DeadLetterFilter = {},
 ): AsyncGenerator<StoredDeadLetter> {
   for await (const record of readTopic(port, clock, deadLetterTopic)) {
-    const letter = deadLetterOf(record)
-    if (filter.topic !== undefined && letter.topic !== filter.topic) continue
-    if (filter.node !== undefined && letter.node !== filter.node) continue
-    const { error } = filter
-    if (error !== undefined && letter.code !== error && letter.exception !== error) continue
-    yield { ...letter, at: { partition: record.partition, offset: record.offset } }
+    const letter = storedDeadLetter(record)
+    if (letsThrough(filter, letter)) yield letter
   }
 }
 
+/** When it failed; letters of Kafka Streams only have the time of their record. */
+export const failureTimeMs = ({ failedAtMs, timestampMs }: DeadLetter): number =>
+  failedAtMs > 0 ? failedAtMs : timestampMs
+
 export interface DeadLetterGroup {
+  /** Where the records came from. */
   readonly topic: string
   readonly node: string
   readonly code: string
@@ -51,7 +77,9 @@ export async function groupDeadLetters(
   letters: AsyncIterable<StoredDeadLetter>,
 ): Promise<readonly DeadLetterGroup[]> {
   const groups = new Map<string, DeadLetterGroup>()
-  for await (const { topic, node, code, exception, failedAtMs, message } of letters) {
+  for await (const letter of letters) {
+    const { topic, node, code, exception, message } = letter
+    const failedAtMs = failureTimeMs(letter)
     const key = JSON.stringify([topic, node, code, exception])
     const group = groups.get(key)
     const isLatest = group === undefined || failedAtMs >= group.lastFailedAtMs

@@ -10,16 +10,16 @@ export const dlqList: Command = {
   operand: '<topology.ts or topic>',
   options: dlqOptions,
   run: async (line, began) => {
-    const { topic } = await dlqSource(line)
+    const source = await dlqSource(line)
     const groups = await withKafka(line, (port) =>
-      groupDeadLetters(deadLettersIn(port, topic, line, began)),
+      groupDeadLetters(deadLettersIn(port, source, line, began)),
     )
     if (line.flag('json')) {
       for (const group of groups) print(JSON.stringify(group))
       return 0
     }
     const total = groups.reduce((sum, { count }) => sum + count, 0)
-    print(`${topic}: ${total} dead ${total === 1 ? 'letter' : 'letters'}`)
+    print(`${source.topic}: ${total} dead ${total === 1 ? 'letter' : 'letters'}`)
     for (const {
       count,
       topic: from,

@@ -1,7 +1,14 @@
 import type { StoredDeadLetter } from '../admin/dead-letters.ts'
 import type { Command } from './command-line.ts'
 import { withKafka } from './connection.ts'
-import { deadLettersIn, dlqOptions, dlqSource, readable, type DlqSource } from './dlq-source.ts'
+import {
+  asText,
+  deadLettersIn,
+  dlqOptions,
+  dlqSource,
+  readable,
+  type DlqSource,
+} from './dlq-source.ts'
 import { print } from './terminal.ts'
 
 const SHOWN_BY_DEFAULT = 10
@@ -26,7 +33,7 @@ export const dlqShow: Command = {
     await withKafka(line, async (port) => {
       let shown = 0
       if (limit === 0) return
-      for await (const letter of deadLettersIn(port, source.topic, line, began)) {
+      for await (const letter of deadLettersIn(port, source, line, began)) {
         const view = viewOf(letter, source, line.flag('raw'))
         if (line.flag('json')) print(JSON.stringify(view))
         else show(view, line.flag('stack'))
@@ -57,17 +64,17 @@ function viewOf(letter: StoredDeadLetter, source: DlqSource, raw: boolean): Lett
 }
 
 function show(letter: LetterView, withStack: boolean): void {
-  const { at, topic, partition, offset, code, exception, message, node, task, attempts } = letter
-  const text = (value: unknown): string =>
-    typeof value === 'string' ? value : JSON.stringify(value)
+  const { at, topic, partition, offset, code, exception, message } = letter
+  const { node, task, attempts, redrives } = letter
   print(
     `partition ${at.partition} offset ${at.offset}: from ${topic}-${partition} offset ${offset}`,
   )
   print(`  error    ${code} ${exception}: ${message.split('\n')[0] ?? ''}`)
   print(`  at       step ${node}, task ${task}, attempt ${attempts}`)
+  if (redrives > 0) print(`  redriven ${redrives} ${redrives === 1 ? 'time' : 'times'} before`)
   print(`  written  ${new Date(letter.timestampMs).toISOString()}`)
-  print(`  key      ${text(letter.key)}`)
-  print(`  value    ${text(letter.value)}`)
-  for (const [name, value] of letter.headers) print(`  header   ${name}: ${text(value)}`)
+  print(`  key      ${asText(letter.key)}`)
+  print(`  value    ${asText(letter.value)}`)
+  for (const [name, value] of letter.headers) print(`  header   ${name}: ${asText(value)}`)
   if (withStack) print(letter.stackTrace.replace(/^/gm, '  '))
 }

@@ -7,17 +7,32 @@ import {
 } from '../admin/dead-letters.ts'
 import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
+import { readRedriven, redriveGroup } from '../admin/redrive/redrive-progress.ts'
 import type { KafkaPort } from '../kafka/port.ts'
 import type { Deserializer, Serde } from '../serde/serde.ts'
 import { connectionOptions, type CommandLine, type OptionSpecs } from './command-line.ts'
 import { topologyModule } from './topology-module.ts'
+import { whereFrom } from './where.ts'
 
-/** What `dlq` commands share. */
-export const dlqOptions: OptionSpecs = {
-  ...connectionOptions,
+/** How `dlq` commands are told which letters are meant. */
+export const filterOptions: OptionSpecs = {
   topic: { type: 'string', value: 'TOPIC', help: 'only letters whose record came from this topic' },
   error: { type: 'string', value: 'CODE', help: 'only letters with this code or exception' },
   node: { type: 'string', value: 'STEP', help: 'only letters that failed at this step' },
+  key: { type: 'string', value: 'TEXT', help: 'only letters whose key reads so' },
+  header: { type: 'string', value: 'NAME[=TEXT]', help: 'only letters with this header' },
+  where: {
+    type: 'string',
+    value: 'JS',
+    help: 'only letters of which an expression, or a module, says true',
+  },
+}
+
+/** What `dlq` commands that look share. */
+export const dlqOptions: OptionSpecs = {
+  ...connectionOptions,
+  ...filterOptions,
+  pending: { type: 'boolean', help: 'only letters that `dlq redrive` has not sent yet' },
   json: { type: 'boolean', help: 'one JSON object a line' },
 }
 
@@ -55,26 +70,73 @@ export async function dlqSource(line: CommandLine): Promise<DlqSource> {
 /** The letters that the options let through; the work has begun with the first of them. */
 export async function* deadLettersIn(
   port: KafkaPort,
-  topic: string,
+  source: DlqSource,
   line: CommandLine,
   began: () => void,
 ): AsyncGenerator<StoredDeadLetter> {
-  for await (const letter of readDeadLetters(port, systemClock, topic, filterFrom(line))) {
+  const filter = await filterFrom(line, source)
+  const isPending = line.flag('pending') ? await pendingIn(port, source.topic) : () => true
+  for await (const letter of readDeadLetters(port, systemClock, source.topic, filter)) {
     began()
-    yield letter
+    if (isPending(letter)) yield letter
   }
 }
 
-function filterFrom(line: CommandLine): DeadLetterFilter {
-  const topic = line.text('topic')
-  const error = line.text('error')
-  const node = line.text('node')
+async function pendingIn(
+  port: KafkaPort,
+  topic: string,
+): Promise<(letter: StoredDeadLetter) => boolean> {
+  const partitions = (await port.metadata([topic])).get(topic)?.partitions.map(({ id }) => id)
+  const group = redriveGroup(topic, undefined)
+  const redriven = await readRedriven(port, systemClock, topic, partitions ?? [], group)
+  return ({ at }) => redriven.get(at.partition)?.has(at.offset) !== true
+}
+
+export async function filterFrom(line: CommandLine, source: DlqSource): Promise<DeadLetterFilter> {
+  const [topic, error, node] = [line.text('topic'), line.text('error'), line.text('node')]
+  const header = line.text('header')
+  const where = await predicateFrom(line, source)
   return {
     ...(topic === undefined ? {} : { topic }),
     ...(error === undefined ? {} : { error }),
     ...(node === undefined ? {} : { node }),
+    ...(header === undefined ? {} : { header: headerFrom(header) }),
+    ...(where === undefined ? {} : { where }),
   }
 }
+
+function headerFrom(text: string): { readonly name: string; readonly value?: string } {
+  const equals = text.indexOf('=')
+  if (equals < 0) return { name: text }
+  return { name: text.slice(0, equals), value: text.slice(equals + 1) }
+}
+
+/** Of `--key` and `--where`, which look at what is decoded. */
+async function predicateFrom(
+  line: CommandLine,
+  source: DlqSource,
+): Promise<DeadLetterFilter['where']> {
+  const key = line.text('key')
+  const where = line.text('where')
+  if (key === undefined && where === undefined) return undefined
+  const isMeant = where === undefined ? () => true : await whereFrom(where)
+  return (letter) => {
+    const { key: keySerde, value: valueSerde } = source.serdesOf(letter.topic) ?? {}
+    const readKey = readable(letter.key, keySerde)
+    if (key !== undefined && asText(readKey) !== key) return false
+    const headers = letter.headers.map(([name, value]) => [name, readable(value, undefined)])
+    return isMeant({
+      ...letter,
+      key: readKey,
+      value: readable(letter.value, valueSerde),
+      headers: Object.fromEntries(headers) as Readonly<Record<string, unknown>>,
+    })
+  }
+}
+
+/** A text as it is, anything else as JSON. */
+export const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : JSON.stringify(value)
 
 /** Bytes as a person reads them: by the topic's serde, else as text, else as hexadecimal. */
 export function readable(

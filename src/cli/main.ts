@@ -25,6 +25,14 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'show dead letters, their headers and why they failed',
     load: async () => (await import('./dlq-show.ts')).dlqShow,
   },
+  'dlq stats': {
+    summary: 'count dead letters over time',
+    load: async () => (await import('./dlq-stats.ts')).dlqStats,
+  },
+  'dlq redrive': {
+    summary: 'send dead letters again, each once',
+    load: async () => (await import('./dlq-redrive.ts')).dlqRedrive,
+  },
   'topology describe': {
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,

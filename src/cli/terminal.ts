@@ -1,3 +1,5 @@
+import type { Clock } from '../core/clock.ts'
+
 /** The one file of the command line that writes. */
 export const print = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -8,6 +10,37 @@ export const printError = (line: string): void => {
 }
 
 export const isTerminal = (): boolean => process.stdout.isTTY
+
+/** Whether a person watches standard error. */
+export const isInteractive = (): boolean => process.stderr.isTTY
+
+/** Writes over the last line of a terminal. */
+export const rewriteLine = (text: string): void => {
+  process.stderr.write(`\r\u001b[K${text}`)
+}
+
+/** One Ctrl-C may come as two signals: from the terminal, and passed on by npx. */
+const SAME_SIGNAL_MS = 200
+
+/** Aborts at SIGINT or SIGTERM, in place of ending the process; a second one ends it. */
+export function onInterrupt(clock: Clock): Disposable & { readonly signal: AbortSignal } {
+  const interrupted = new AbortController()
+  let sinceMs = Infinity
+  const onSignal = (): void => {
+    if (clock.nowMs() - sinceMs > SAME_SIGNAL_MS) process.exit(130)
+    sinceMs = Math.min(sinceMs, clock.nowMs())
+    interrupted.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return {
+    signal: interrupted.signal,
+    [Symbol.dispose]: () => {
+      process.off('SIGINT', onSignal)
+      process.off('SIGTERM', onSignal)
+    },
+  }
+}
 
 /** `millrace dlq show … | head` has read enough: that is no failure. */
 export function endWithReader(): void {

@@ -16,6 +16,9 @@ export const deadLetterHeader = {
   failedAt: 'millrace.errors.timestamp',
 } as const
 
+/** How often a record was sent again from a dead-letter topic: it stays with the record. */
+export const redriveHeader = 'millrace.redrive.attempts'
+
 /** A dead letter: the record as it was read, and why it is here. */
 export interface DeadLetter {
   readonly key: Uint8Array | null
@@ -23,7 +26,9 @@ export interface DeadLetter {
   readonly timestampMs: number
   /** The record's own headers, without those that say why it is here. */
   readonly headers: Headers
-  /** Where the record was read. */
+  /** How often it had been sent again before it failed this time. */
+  readonly redrives: number
+  /** Where the record was read; empty, and -1, where the letter does not say. */
   readonly topic: string
   readonly partition: number
   readonly offset: number
@@ -39,27 +44,48 @@ export interface DeadLetter {
   readonly failedAtMs: number
 }
 
+const whyHeaders: ReadonlySet<string> = new Set([...Object.values(deadLetterHeader), redriveHeader])
+
 /** Reads the headers of a record from a dead-letter topic back. */
 export function deadLetterOf({ key, value, timestampMs, headers }: RawRecord): DeadLetter {
-  const text = (name: keyof typeof deadLetterHeader): string =>
-    headerText(headers, deadLetterHeader[name]) ?? ''
-  const why = new Set<string>(Object.values(deadLetterHeader))
+  const text = (name: string): string => headerText(headers, name) ?? ''
+  const of = (name: keyof typeof deadLetterHeader): string => text(deadLetterHeader[name])
   return {
     key,
     value,
     timestampMs,
-    headers: headers.filter(([name]) => !why.has(name)),
-    topic: text('topic'),
-    partition: Number(text('partition')),
-    offset: Number(text('offset')),
-    exception: text('exception'),
-    message: text('message'),
-    stackTrace: text('stackTrace'),
-    code: text('code'),
-    node: text('node'),
-    task: text('task'),
-    application: text('application'),
-    attempts: Number(text('attempts')),
-    failedAtMs: Number(text('failedAt')),
+    headers: ownHeaders(headers),
+    redrives: wholeOr(0, text(redriveHeader)),
+    topic: of('topic'),
+    partition: wholeOr(-1, of('partition')),
+    offset: wholeOr(-1, of('offset')),
+    exception: of('exception'),
+    message: of('message'),
+    stackTrace: of('stackTrace'),
+    code: of('code'),
+    node: of('node'),
+    task: of('task'),
+    application: of('application'),
+    attempts: wholeOr(0, of('attempts')),
+    failedAtMs: wholeOr(0, of('failedAt')),
   }
+}
+
+const wholeOr = (otherwise: number, text: string): number =>
+  /^-?\d{1,15}$/.test(text) ? Number(text) : otherwise
+
+/**
+ * Of each name that says why, the last header is taken away: a record that was read from another
+ * dead-letter topic keeps those that it came with.
+ */
+function ownHeaders(headers: Headers): Headers {
+  const taken = new Set<string>()
+  return headers
+    .toReversed()
+    .filter(([name]) => {
+      if (!whyHeaders.has(name) || taken.has(name)) return true
+      taken.add(name)
+      return false
+    })
+    .toReversed()
 }

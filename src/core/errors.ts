@@ -24,6 +24,7 @@ export const errorCodes = [
   'KAFKA_UNAVAILABLE',
   'THREAD_FAILED',
   'STATE_CORRUPTED',
+  'REDRIVE_STOPPED',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

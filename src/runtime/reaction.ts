@@ -58,6 +58,7 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'RECORD_BATCH_CORRUPTED':
     case 'KAFKA_UNAVAILABLE':
     case 'THREAD_FAILED':
+    case 'REDRIVE_STOPPED':
       return 'stop'
   }
 }
