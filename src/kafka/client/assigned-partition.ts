@@ -27,6 +27,8 @@ export class AssignedPartition {
   watermarks: Watermarks | undefined
   /** Has no room, so it is not asked for until something is taken. */
   leftOut = false
+  /** Somebody wanted to take something, and there was nothing. */
+  awaited = false
   untakenBytes = 0
   readonly #runs: BatchRun[] = []
 
@@ -46,6 +48,7 @@ export class AssignedPartition {
 
   arrived(run: BatchRun): void {
     this.#runs.push(run)
+    this.awaited = false
     this.untakenBytes += run.sizeBytes
   }
 

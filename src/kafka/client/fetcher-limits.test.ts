@@ -325,3 +325,33 @@ test('nothing arrives after close', async () => {
   expect(fetcher.take('orders', 0)).toBeUndefined()
   expect(simulation.cluster.faults.count(({ api }) => api === 'fetch')).toBe(asked)
 })
+
+test('what somebody waits for is asked for, also when the buffer is full of other things', async () => {
+  const { simulation, port } = await openOrders({ brokers: 2 })
+  const { cluster, clock } = simulation
+  cluster.createTopic('many', 4)
+  cluster.faults.moveLeader({ topic: 'orders', partition: 0 }, 1)
+  for (let each = 0; each < 4; each += 1) {
+    cluster.faults.moveLeader({ topic: 'many', partition: each }, 1)
+  }
+  const writer = await BareProducer.open(port, null)
+  const kilobyte = 'x'.repeat(1_000)
+  await writer.append('orders', 0, [kilobyte])
+  await writer.append('orders', 0, [kilobyte])
+  for (let each = 0; each < 4; each += 1) {
+    for (let batch = 0; batch < 4; batch += 1) await writer.append('many', each, [kilobyte])
+  }
+  cluster.faults.moveLeader({ topic: 'orders', partition: 0 }, 2)
+  cluster.faults.brokerDown(2, 'unavailable')
+  const fetcher = fetcherOf(port, simulation, { bufferBytesMax: 3_000, partitionBytesMax: 1_500 })
+  fetcher.assign('orders', 0, 0)
+  for (let each = 0; each < 4; each += 1) fetcher.assign('many', each, 0)
+  await clock.advance(10_000)
+  cluster.faults.brokerUp(2)
+  let read = 0
+  for (let turn = 0; turn < 20; turn += 1) {
+    read += readAll(fetcher, 'orders').values.length
+    await clock.advance(500)
+  }
+  expect(read).toBe(2)
+})

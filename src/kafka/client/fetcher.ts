@@ -32,7 +32,10 @@ export interface FetcherOptions {
   readonly isolation: Isolation
   /** Something arrived or failed: the loop may look. */
   readonly onArrival: () => void
-  /** What all partitions together may hold untaken; a single larger batch may exceed it. */
+  /**
+   * What all partitions together may hold untaken; a single larger batch may exceed it, and what
+   * somebody waits for.
+   */
   readonly bufferBytesMax?: number
   /** A partition that holds as much is not asked for until something of it is taken. */
   readonly partitionBytesMax?: number
@@ -116,7 +119,12 @@ export class Fetcher {
   take(topic: string, partition: number): RecordRun | undefined {
     const assigned = this.#find(topic, partition)
     const run = assigned?.take()
-    if (assigned !== undefined && run !== undefined) this.#freed(assigned, run.sizeBytes)
+    if (assigned === undefined) return undefined
+    if (run !== undefined) this.#freed(assigned, run.sizeBytes)
+    else if (!assigned.awaited) {
+      assigned.awaited = true
+      if (this.#starved) this.#schedule()
+    }
     return run
   }
 
@@ -215,7 +223,11 @@ export class Fetcher {
     return hasRoom
   }
 
-  /** Each broker gets its share of the buffer, so that an idle one does not starve the others. */
+  /**
+   * Each broker gets its share of the buffer, so that an idle one does not starve the others. With
+   * a full buffer, what is awaited is asked for still, a little at a time: the rest may not be taken
+   * before it comes.
+   */
   #pollWithinBounds(
     node: number,
     poll: Poll,
@@ -226,6 +238,8 @@ export class Fetcher {
     const left = this.#bufferBytesMax - this.#untakenBytes - this.#askedBytes
     if (left < Math.min(share, this.#partitionBytesMax)) {
       this.#starved = true
+      const awaited = partitions.filter((each) => each.awaited)
+      if (awaited.length > 0) void this.#poll(node, poll, awaited, this.#partitionBytesMax)
       return
     }
     const wanted = partitions.length * this.#partitionBytesMax
