@@ -25,6 +25,12 @@ export interface RunOptions {
    * default 10 MiB, `0` emits every update.
    */
   readonly cacheMaxBytes?: number
+  /**
+   * How long a task that reads several topics, or several partitions, waits for one that is empty
+   * before it goes on with what it has, in the order of timestamps. Default `0ms`: it waits for
+   * records that are known to be at the broker, and for no others. `false`: not even for those.
+   */
+  readonly maxTaskIdle?: Duration | false
   /** How long Kafka waits for a silent member; default `10s`. */
   readonly sessionTimeout?: Duration
   /** How long Kafka keeps a silent transaction open; default `10s`. */
@@ -84,6 +90,7 @@ export function threadConfigs(
     dirtyBytesMax: (128 * MIB) / threads,
     cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
     readCacheMaxBytes: (64 * MIB) / threads,
+    maxTaskIdleMs: options.maxTaskIdle === false ? -1 : durationMs(options.maxTaskIdle ?? '0ms'),
     // Less than a producer keeps of records for topics that it is still looking for.
     sendBufferBytesMax: 24 * MIB,
     sessionTimeoutMs,

@@ -18,6 +18,7 @@ export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
   dirtyBytesMax: 1024 * 1024,
   cacheMaxBytes: 0,
   readCacheMaxBytes: 1024 * 1024,
+  maxTaskIdleMs: 0,
   sendBufferBytesMax: 1024 * 1024,
   sessionTimeoutMs: 1_000,
   heartbeatIntervalMs: 250,

@@ -109,3 +109,54 @@ test('a partition whose records were deleted before they were read is not waited
   })
   expect(valuesIn(simulation)).toEqual(['left 1', 'right 2', 'left 5', 'left 6', 'right 7'])
 })
+
+test('with a time to wait, a late record of an empty partition still comes in its turn', async () => {
+  using simulation = simulated()
+  await simulation.clock.run(async () => {
+    const options = { topology: merging, disk: new Disk(), clientId: 'one', maxTaskIdleMs: 2_000 }
+    simulation.start(options)
+    simulation.write([at('left', 5), at('right', 1)], 1)
+    await simulation.until(() => valuesIn(simulation).length === 1, 'the first is through')
+    await simulation.clock.sleep(1_000)
+    simulation.write([at('right', 2)], 1)
+    await simulation.until(() => valuesIn(simulation).length === 2, 'so is one that came later')
+    expect(valuesIn(simulation)).toEqual(['right 1', 'right 2'])
+  })
+})
+
+test('and when the time is up, what has come goes on, at once from then on', async () => {
+  using simulation = simulated()
+  await simulation.clock.run(async () => {
+    const options = { topology: merging, disk: new Disk(), clientId: 'one', maxTaskIdleMs: 2_000 }
+    simulation.start(options)
+    let written = 0
+    /** Writes a record, and says how long it takes to come through. */
+    const waitMsOf = async (record: InputRecord): Promise<number> => {
+      const sentAtMs = simulation.clock.nowMs()
+      simulation.write([record], 1)
+      written += 1
+      await simulation.until(() => valuesIn(simulation).length === written, 'it is through')
+      return simulation.clock.nowMs() - sentAtMs
+    }
+    expect(await waitMsOf(at('right', 1))).toBeGreaterThanOrEqual(2_000)
+    expect(await waitMsOf(at('right', 2))).toBeLessThan(100)
+    // One that has had something, and is empty again, is waited for again.
+    await waitMsOf(at('left', 3))
+    expect(await waitMsOf(at('right', 4))).toBeGreaterThan(1_900)
+    expect(await waitMsOf(at('right', 5))).toBeLessThan(100)
+  })
+})
+
+test('without waiting, not even records on their way are waited for', async () => {
+  using simulation = simulated({ brokers: 2 })
+  const { faults } = simulation.cluster
+  await simulation.clock.run(async () => {
+    faults.moveLeader({ topic: 'left', partition: 0 }, 1)
+    faults.moveLeader({ topic: 'right', partition: 0 }, 2)
+    faults.delay(({ api, node }) => api === 'fetch' && node === 2, 500, Infinity)
+    simulation.write([at('left', 3), at('right', 1)], 1)
+    simulation.start({ topology: merging, disk: new Disk(), clientId: 'one', maxTaskIdleMs: -1 })
+    await simulation.until(() => valuesIn(simulation).length === 2, 'all is merged')
+  })
+  expect(valuesIn(simulation)).toEqual(['left 3', 'right 1'])
+})

@@ -23,6 +23,7 @@ import { announcing, isFromCache } from './cached-update.ts'
 import { streamTimeFrom, streamTimeMetadata } from './commit-metadata.ts'
 import { compileGraph, failureAt, nodeOfFailure, type CompiledGraph } from './compile-graph.ts'
 import { sendDeadLetter } from './dead-letter.ts'
+import { InputOrder, type Input } from './input-order.ts'
 import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import type { RecordCollector } from './record-collector.ts'
@@ -48,6 +49,8 @@ export interface TaskOptions {
   readonly readCacheMaxBytes: number
   /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
   readonly closeIntervalMs?: number
+  /** See {@link InputOrder}; 0 by default. */
+  readonly maxTaskIdleMs?: number
   /** A step asked for a commit soon. */
   readonly onCommitRequest: () => void
 }
@@ -57,13 +60,6 @@ export interface StartPosition extends TopicPartition {
   readonly offset: Offset
   /** What was committed with the offset; null where nothing was and the reset policy chose it. */
   readonly metadata: string | null
-}
-
-interface Input {
-  readonly queue: PartitionQueue
-  readonly emit: Emit
-  /** -1 where nothing is committed. */
-  committed: Offset
 }
 
 const never = (): boolean => false
@@ -82,6 +78,7 @@ export class Task {
   readonly #punctuations = new Punctuations()
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
+  #order: InputOrder | undefined
   #streamTimeMs = -1
   #dirty = false
   #processing: PartitionQueue | undefined
@@ -145,6 +142,8 @@ export class Task {
       contextOf: (node) => this.#contextOf(node),
     })
     this.#inputs = positions.map((position) => this.#inputAt(position))
+    const { maxTaskIdleMs = 0, clock } = this.#options
+    this.#order = new InputOrder(this.#inputs, maxTaskIdleMs, clock)
     // A step may put into its stores when it is made.
     this.#dirty = this.stores.dirtyBytes() > 0
   }
@@ -217,31 +216,13 @@ export class Task {
   process(recordsMax: number, isFull: () => boolean = never): number {
     let processed = 0
     while (processed < recordsMax && !isFull()) {
-      const input = this.#next()
+      const input = this.#order?.next()
       if (input === undefined) break
       this.#processHead(input)
       processed += 1
     }
     this.#options.counters.processed += processed
     return processed
-  }
-
-  /** The input with the smallest timestamp; none while one is empty that should not be. */
-  #next(): Input | undefined {
-    const inputs = this.#inputs
-    if (inputs.length === 1) {
-      const only = inputs[0] as Input
-      return only.queue.fill() ? only : undefined
-    }
-    let next: Input | undefined
-    for (const input of inputs) {
-      if (!input.queue.fill()) {
-        if (input.queue.isLagging()) return undefined
-      } else if (next === undefined || input.queue.headTimestampMs < next.queue.headTimestampMs) {
-        next = input
-      }
-    }
-    return next
   }
 
   #processHead({ queue, emit }: Input): void {
@@ -325,8 +306,12 @@ export class Task {
     return this.#punctuations.fire('wall-clock', nowMs)
   }
 
-  nextPunctuationMs(): number | undefined {
-    return this.#punctuations.nextDueMs('wall-clock')
+  /** When the wall clock alone gives it something to do; undefined: never, as it is. */
+  nextWallClockMs(): number | undefined {
+    const punctuationMs = this.#punctuations.nextDueMs('wall-clock')
+    const inputMs = this.#order?.waitsUntilMs
+    if (punctuationMs === undefined || inputMs === undefined) return punctuationMs ?? inputMs
+    return Math.min(punctuationMs, inputMs)
   }
 
   /** Pushes cached updates downstream and to the changelogs: they belong to this commit. */

@@ -159,6 +159,7 @@ export class StreamThread {
       applicationId: config.applicationId,
       cacheMaxBytes: isUncached ? 0 : Math.floor(config.cacheMaxBytes / stores),
       readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / stores),
+      maxTaskIdleMs: config.maxTaskIdleMs,
       collector: this.#outgoing.collector,
       counters: this.#counters,
       onCommitRequest: this.#committer.request,
@@ -282,7 +283,7 @@ export class StreamThread {
     const [mayCommit, mayProcess] = [this.#mayCommit(), this.#mayProcess()]
     for (const task of this.#tasks.running) {
       if (mayCommit && task.needsCommit) untilMs = Math.min(untilMs, this.#committer.dueMs)
-      if (mayProcess) untilMs = Math.min(untilMs, task.nextPunctuationMs() ?? untilMs)
+      if (mayProcess) untilMs = Math.min(untilMs, task.nextWallClockMs() ?? untilMs)
     }
     return Math.max(1, untilMs - nowMs)
   }

@@ -17,6 +17,11 @@ export interface ThreadConfig {
   /** The record cache of each store of this thread's tasks; 0 emits every update. */
   readonly cacheMaxBytes: number
   readonly readCacheMaxBytes: number
+  /**
+   * How long a task with several inputs waits for one that is empty; 0: only for what is known to
+   * be at the broker; -1: not at all.
+   */
+  readonly maxTaskIdleMs: number
   /** Produced bytes not yet acknowledged at which processing waits. */
   readonly sendBufferBytesMax: number
   readonly sessionTimeoutMs: number
