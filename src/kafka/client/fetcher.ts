@@ -225,8 +225,8 @@ export class Fetcher {
 
   /**
    * Each broker gets its share of the buffer, so that an idle one does not starve the others. With
-   * a full buffer, what is awaited is asked for still, a little at a time: the rest may not be taken
-   * before it comes.
+   * a full buffer, what is awaited is asked for still, a little at a time: the rest may not be
+   * taken before it comes.
    */
   #pollWithinBounds(
     node: number,
