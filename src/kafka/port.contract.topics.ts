@@ -111,6 +111,27 @@ function existingTopicsContract(open: () => Promise<ContractCluster>): void {
         kind: 'stale-metadata',
       })
     })
+
+    test('a topic that is deleted and created again is another one', async () => {
+      await using cluster = await open()
+      const port = await cluster.port('admin')
+      const topic = uniqueName('changelog')
+      const create = async (): Promise<string> => {
+        // A topic is deleted a moment before its name is free.
+        await retried(cluster.clock, () => port.createTopics([spec(topic)]))
+        return (await port.metadata([topic])).get(topic)?.id ?? ''
+      }
+      const first = await create()
+      expect(first).not.toBe('')
+      await port.deleteTopicsById([first])
+      const second = await create()
+      expect(second).not.toBe(first)
+      expect(await refusalOf(port.deleteTopicsById([first]))).toEqual({
+        code: 'UNKNOWN_TOPIC_ID',
+        kind: 'stale-metadata',
+      })
+      expect((await port.metadata([topic])).get(topic)?.id).toBe(second)
+    })
   })
 }
 

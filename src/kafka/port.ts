@@ -45,6 +45,11 @@ export interface Capabilities {
 }
 
 export interface TopicMetadata {
+  /**
+   * Another one when the topic is deleted and created again; empty where the cluster has none,
+   * which is before Kafka 2.8.
+   */
+  readonly id: string
   readonly partitions: readonly { readonly id: number; readonly leader: number }[]
 }
 
@@ -268,6 +273,11 @@ export interface KafkaPort {
     partitions: readonly (TopicPartition & { readonly before: Offset })[],
   ) => Promise<void>
   readonly deleteTopics: (topics: readonly string[]) => Promise<void>
+  /**
+   * As {@link TopicMetadata.id} names them: a topic that was created again under the same name is
+   * another one. `UNKNOWN_TOPIC_ID` where it is gone.
+   */
+  readonly deleteTopicsById: (ids: readonly string[]) => Promise<void>
   readonly listGroups: () => Promise<readonly string[]>
   readonly describeGroup: (groupId: string) => Promise<GroupDescription>
   readonly deleteGroup: (groupId: string) => Promise<void>

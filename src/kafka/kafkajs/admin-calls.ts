@@ -6,6 +6,7 @@ import { listOffsetsRequest } from './requests/list-offsets.ts'
 import {
   createTopicsRequest,
   deleteRecordsRequest,
+  deleteTopicsByIdRequest,
   deleteTopicsRequest,
   describeConfigsRequest,
 } from './requests/topics.ts'
@@ -21,7 +22,10 @@ export interface AdminDeps {
 export const adminCalls = (
   cluster: Cluster,
   { clock, timeoutMs }: AdminDeps,
-): Pick<KafkaPort, 'createTopics' | 'describeConfigs' | 'deleteRecords' | 'deleteTopics'> => ({
+): Pick<
+  KafkaPort,
+  'createTopics' | 'describeConfigs' | 'deleteRecords' | 'deleteTopics' | 'deleteTopicsById'
+> => ({
   createTopics: async (topics) => {
     await cluster.toController(createTopicsRequest(topics, timeoutMs))
     await leadersAnswer(cluster, topics, clock, timeoutMs)
@@ -34,6 +38,8 @@ export const adminCalls = (
   },
 
   deleteTopics: (topics) => cluster.toController(deleteTopicsRequest(topics, timeoutMs)),
+
+  deleteTopicsById: (ids) => cluster.toController(deleteTopicsByIdRequest(ids, timeoutMs)),
 })
 
 /**

@@ -119,10 +119,11 @@ function usual(api: ApiName, script: Script, port: number): Answer {
     metadata: (writer) =>
       void writer
         .int32(0)
-        .array([NODE], (id) => writer.int32(id).string('127.0.0.1').int32(port).string(null))
+        .array([NODE], (id) => writer.int32(id).string('127.0.0.1').int32(port).string(null).tags())
         .string('cluster')
         .int32(NODE)
-        .array([], () => {}),
+        .array([], () => {})
+        .tags(),
     findCoordinator: (writer) =>
       void writer.int32(0).int16(0).string(null).int32(NODE).string('127.0.0.1').int32(port),
     heartbeat: fine,

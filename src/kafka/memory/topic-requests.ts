@@ -4,7 +4,7 @@ import type { ClusterState } from './cluster-state.ts'
 
 type TopicRequests = Pick<
   KafkaPort,
-  'createTopics' | 'describeConfigs' | 'deleteRecords' | 'deleteTopics'
+  'createTopics' | 'describeConfigs' | 'deleteRecords' | 'deleteTopics' | 'deleteTopicsById'
 >
 
 export const topicRequests = (
@@ -40,6 +40,16 @@ export const topicRequests = (
           topics.delete(name)
           groups.forgetTopic(name)
         }
+        changes.notify()
+      },
+    }),
+
+  deleteTopicsById: (ids) =>
+    line.send({
+      api: 'deleteTopicsById',
+      to: anyBroker,
+      effect: () => {
+        for (const id of ids) groups.forgetTopic(topics.deleteById(id))
         changes.notify()
       },
     }),

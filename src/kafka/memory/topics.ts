@@ -33,6 +33,7 @@ export interface Partition {
 
 export interface Topic {
   readonly name: string
+  readonly id: string
   readonly configs: Readonly<Record<string, string>>
   readonly partitions: readonly Partition[]
 }
@@ -42,6 +43,7 @@ export class Topics {
   readonly #brokers: Brokers
   readonly #transactionVersion: 1 | 2
   readonly #topics = new Map<string, Topic>()
+  #created = 0
 
   constructor(brokers: Brokers, transactionVersion: 1 | 2) {
     this.#brokers = brokers
@@ -81,6 +83,14 @@ export class Topics {
     if (!this.#topics.delete(name)) throw unknown(name)
   }
 
+  /** Returns its name. */
+  deleteById(id: string): string {
+    const topic = [...this.#topics.values()].find((each) => each.id === id)
+    if (topic === undefined) throw refusal('UNKNOWN_TOPIC_ID', `there is no topic with id ${id}`)
+    this.#topics.delete(topic.name)
+    return topic.name
+  }
+
   metadata(names: readonly string[] | 'all'): ReadonlyMap<string, TopicMetadata> {
     const asked = names === 'all' ? [...this.#topics.keys()] : names
     return new Map(
@@ -88,7 +98,10 @@ export class Topics {
         .filter((name) => this.#topics.has(name))
         .map((name) => [
           name,
-          { partitions: this.get(name).partitions.map(({ leader }, id) => ({ id, leader })) },
+          {
+            id: this.get(name).id,
+            partitions: this.get(name).partitions.map(({ leader }, id) => ({ id, leader })),
+          },
         ]),
     )
   }
@@ -144,8 +157,10 @@ export class Topics {
     }
     const leaders = this.#brokers.up
     const first = hash(name)
+    this.#created += 1
     this.#topics.set(name, {
       name,
+      id: `topic-${this.#created}`,
       configs: { ...configs },
       partitions: Array.from({ length: partitions }, (_, id) => {
         const leader = leaders[(first + id) % leaders.length] ?? NO_LEADER

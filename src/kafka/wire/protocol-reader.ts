@@ -1,5 +1,7 @@
 const TWO_POW_32 = 4_294_967_296
 const noBytes = Buffer.alloc(0)
+const UUID_BYTES = 16
+const NO_UUID = 'A'.repeat(22)
 
 /**
  * Reads Kafka's primitive types; the counterpart of `ProtocolWriter`. Throws a `RangeError` where
@@ -68,6 +70,13 @@ export class ProtocolReader {
   /** Null is read as an empty text. */
   string(): string {
     return this.nullableString() ?? ''
+  }
+
+  /** In base64, as Kafka's tools print it; empty for the one of zeros, which stands for none. */
+  uuid(): string {
+    const start = this.#skip(UUID_BYTES)
+    const text = this.#bytes.toString('base64url', start, this.#at)
+    return text === NO_UUID ? '' : text
   }
 
   /** A view of the bytes, not a copy. */

@@ -1,4 +1,5 @@
 const TWO_POW_32 = 4_294_967_296
+const UUID_BYTES = 16
 
 /**
  * Kafka's primitive types (https://kafka.apache.org/protocol#protocol_types), written one after the
@@ -62,6 +63,15 @@ export class ProtocolWriter {
     if (value === null) return this.unsignedVarint(0)
     const lengthBytes = Buffer.byteLength(value)
     return this.unsignedVarint(lengthBytes + 1).#text(value, lengthBytes)
+  }
+
+  /** As `ProtocolReader` gives it: empty for the one of zeros. */
+  uuid(id: string): this {
+    this.#reserve(UUID_BYTES)
+    this.#bytes.fill(0, this.#at, this.#at + UUID_BYTES)
+    this.#bytes.write(id, this.#at, UUID_BYTES, 'base64url')
+    this.#at += UUID_BYTES
+    return this
   }
 
   /** Not compact whatever the version: the client id of a request header. */

@@ -10,7 +10,7 @@ const cluster = (topics: Readonly<Record<string, number>>): ReadonlyMap<string, 
   new Map(
     Object.entries(topics).map(([name, partitions]) => [
       name,
-      { partitions: Array.from({ length: partitions }, (_, id) => ({ id, leader: 1 })) },
+      { id: name, partitions: Array.from({ length: partitions }, (_, id) => ({ id, leader: 1 })) },
     ]),
   )
 

@@ -42,6 +42,7 @@ export function endablePort(port: KafkaPort, ended: AbortSignal): KafkaPort {
     describeConfigs: gated(port.describeConfigs),
     deleteRecords: gated(port.deleteRecords),
     deleteTopics: gated(port.deleteTopics),
+    deleteTopicsById: gated(port.deleteTopicsById),
     listGroups: gated(port.listGroups),
     describeGroup: gated(port.describeGroup),
     deleteGroup: gated(port.deleteGroup),

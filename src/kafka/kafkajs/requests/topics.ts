@@ -60,6 +60,31 @@ export const deleteTopicsRequest = (
   },
 })
 
+/** By id since version 6 (KIP-516). */
+export const deleteTopicsByIdRequest = (
+  ids: readonly string[],
+  timeoutMs: number,
+): ProtocolRequest<void> => ({
+  api: apis.deleteTopics,
+  versions: [6, 6],
+  heldMs: timeoutMs,
+  encode: (writer) =>
+    void writer
+      .array(ids, (id) => writer.string(null).uuid(id).tags())
+      .int32(timeoutMs)
+      .tags(),
+  decode: (reader) => {
+    reader.throttle()
+    reader.array(() => {
+      const topic = reader.nullableString()
+      const id = reader.uuid()
+      const code = reader.int16()
+      throwIfFailed(code, `deleting topic "${topic ?? id}"`, reader.nullableString())
+      reader.tags()
+    })
+  },
+})
+
 export const deleteRecordsRequest = (
   partitions: readonly (TopicPartition & { readonly before: Offset })[],
   timeoutMs: number,
