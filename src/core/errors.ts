@@ -25,6 +25,8 @@ export const errorCodes = [
   'THREAD_FAILED',
   'STATE_CORRUPTED',
   'REDRIVE_STOPPED',
+  'REPLAY_UNFINISHED',
+  'GROUP_ACTIVE',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

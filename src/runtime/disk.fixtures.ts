@@ -41,6 +41,7 @@ export class Disk {
             }
           },
           position: backend.position,
+          origin: backend.origin,
           checkpoint: (batches) => {
             assert(!mounted || mine.has(task), 'a closed store is not written')
             if (!mounted) return

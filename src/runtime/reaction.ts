@@ -59,6 +59,8 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'KAFKA_UNAVAILABLE':
     case 'THREAD_FAILED':
     case 'REDRIVE_STOPPED':
+    case 'REPLAY_UNFINISHED':
+    case 'GROUP_ACTIVE':
       return 'stop'
   }
 }

@@ -234,6 +234,20 @@ function checkpoints(open: () => Promise<BackendUnderTest>): void {
     expect(entriesOf(opened.backend.store('orders'))).toEqual([['a', '1']])
   })
 
+  test('remembers what the rows were made of, until it is told otherwise or wiped', async () => {
+    await using opened = await open()
+    const { backend } = opened
+    put(backend, { a: '1' }, 5)
+    expect(backend.origin('orders')).toBeUndefined()
+    backend.checkpoint([{ store: 'orders', entries: [], position: 5, origin: 'topic 7' }])
+    put(backend, { b: '2' }, 6)
+    expect([backend.origin('orders'), backend.position('orders')]).toEqual(['topic 7', 6])
+    backend.checkpoint([{ store: 'orders', entries: [], position: 6, origin: 'topic 8' }])
+    expect(backend.origin('orders')).toBe('topic 8')
+    backend.wipe('orders')
+    expect(backend.origin('orders')).toBeUndefined()
+  })
+
   test('wiping a store leaves the others alone', async () => {
     await using opened = await open()
     const { backend } = opened

@@ -22,6 +22,8 @@ export interface StoreBatch {
   readonly entries: readonly ByteEntry[]
   /** The changelog position this brings the store to: everything before it is in the store. */
   readonly position: Offset
+  /** What the rows were made of; left out: what it was before. */
+  readonly origin?: string
 }
 
 /**
@@ -32,9 +34,14 @@ export interface StateBackend {
   readonly store: (name: string) => ByteStore
   /** Undefined where nothing was ever checkpointed. */
   readonly position: (store: string) => Offset | undefined
+  /**
+   * What the rows were made of, in the words of whoever checkpointed them: a position says nothing
+   * about another log. Undefined where nobody has said.
+   */
+  readonly origin: (store: string) => string | undefined
   /** All batches in one local transaction: after a crash all of it is there, or nothing. */
   readonly checkpoint: (batches: readonly StoreBatch[]) => void
-  /** Forgets a store's entries and its position. */
+  /** Forgets a store's entries, its position and its origin. */
   readonly wipe: (store: string) => void
   readonly close: () => Promise<void>
 }

@@ -54,6 +54,29 @@ export async function ensureTopics(
   return { created: [...created], differences }
 }
 
+/**
+ * The ids of topics that exist, by name; empty ones where the cluster has none. Brokers that have
+ * not heard of a topic yet are asked again.
+ */
+export async function fetchTopicIds(
+  port: KafkaPort,
+  clock: Clock,
+  names: readonly string[],
+  { timeoutMs }: { readonly timeoutMs: number },
+): Promise<ReadonlyMap<string, string>> {
+  if (names.length === 0) return new Map()
+  return await retrying(clock, { ...retry, timeoutMs }, async () => {
+    const found = await port.metadata(names)
+    return new Map(
+      names.map((name) => {
+        const topic = found.get(name)
+        if (topic === undefined) throw stillUnknown(name)
+        return [name, topic.id]
+      }),
+    )
+  })
+}
+
 async function compare(port: KafkaPort, specs: readonly TopicSpec[]): Promise<TopicDifference[]> {
   const names = specs.map((spec) => spec.name)
   const metadata = await port.metadata(names)

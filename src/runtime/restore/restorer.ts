@@ -6,6 +6,7 @@ import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import { fetchTopicIds } from '../../kafka/client/topics.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { ByteEntry } from '../../state/backend.ts'
 import { reactionTo } from '../reaction.ts'
@@ -38,10 +39,11 @@ export interface RestoreProgress extends TopicPartition {
   readonly startedAtMs: number
 }
 
-/** Where a changelog begins and ends. */
+/** Where a changelog begins and ends, and which one it is. */
 interface Extent {
   readonly start: Offset
   readonly end: Offset
+  readonly topicId: string
 }
 
 /** By `topicPartitionKey`. */
@@ -98,22 +100,50 @@ export class Restorer {
     return this.#lookUp(task.stores.restorations())
   }
 
-  /** Starts to read what is missing. */
-  begin(task: Task, extents: Extents): void {
+  /**
+   * Wipes what is stale and starts to read what is missing. The generation is that of the committed
+   * offsets the task resumes from.
+   */
+  begin(task: Task, generation: string, extents: Extents): void {
+    this.#trust(task, generation, extents)
     for (const restoration of task.stores.restorations()) {
       const extent = extents.get(topicPartitionKey(restoration.topic, restoration.partition))
-      this.#begin(task, restoration, extent ?? { start: 0, end: 0 })
+      this.#begin(task, restoration, extent ?? { start: 0, end: 0, topicId: '' })
     }
   }
 
+  /** What a task's local stores may hold: see `TaskStores.trust`. */
+  #trust(task: Task, generation: string, extents: Extents): void {
+    const ids = task.stores.restorations().map(({ topic, partition }) => {
+      const extent = extents.get(topicPartitionKey(topic, partition))
+      return [topic, extent?.topicId ?? ''] as const
+    })
+    for (const store of task.stores.trust(generation, new Map(ids))) {
+      this.#logger.warn(
+        { task: task.id, store },
+        'the local store is of before a replay, or its changelog is another one: it is rebuilt',
+      )
+    }
+  }
+
+  /**
+   * The ids first: when a topic is replaced meanwhile, its offsets are those of the new one under
+   * the old id, which will be found out, and not the other way round.
+   */
   async #lookUp(changelogs: readonly TopicPartition[]): Promise<Extents> {
     const [port, clock] = [this.#port, this.#clock]
+    const names = [...new Set(changelogs.map(({ topic }) => topic))]
+    const ids = await fetchTopicIds(port, clock, names, LOOKUP)
     const [starts, ends] = await Promise.all([
       listOffsetsRetrying(port, clock, changelogs, 'earliest', 'read_uncommitted', LOOKUP),
       listOffsetsRetrying(port, clock, changelogs, 'latest', 'read_uncommitted', LOOKUP),
     ])
     return new Map(
-      [...starts].map(([key, start]) => [key, { start: start ?? 0, end: ends.get(key) ?? 0 }]),
+      changelogs.map(({ topic, partition }) => {
+        const key = topicPartitionKey(topic, partition)
+        const topicId = ids.get(topic) ?? ''
+        return [key, { start: starts.get(key) ?? 0, end: ends.get(key) ?? 0, topicId }]
+      }),
     )
   }
 

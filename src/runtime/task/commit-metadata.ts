@@ -1,9 +1,54 @@
-/** Stream time travels with the committed offset, so that it never goes back after a restart. */
-export const streamTimeMetadata = (streamTimeMs: number): string =>
-  streamTimeMs < 0 ? '' : `stream-time=${streamTimeMs}`
-
-/** -1 where there is none. */
-export function streamTimeFrom(metadata: string): number {
-  const match = /^stream-time=(\d+)$/.exec(metadata)
-  return match === null ? -1 : Number(match[1])
+/**
+ * What travels with a committed offset, as `name=value` parts with semicolons between them; parts
+ * that are not known here are left alone.
+ */
+export interface CommitMetadata {
+  /** So that stream time never goes back after a restart; -1 where there is none. */
+  readonly streamTimeMs: number
+  /**
+   * Which replay the state belongs to that goes with this offset; empty before the first one. State
+   * of another generation is stale, wherever it lies.
+   */
+  readonly generation: string
+  /** The replay that has begun and not ended: until then nobody may resume. Empty: none. */
+  readonly replay: string
+  /** With `replay`: nothing had been committed before it, and the offset means nothing. */
+  readonly isFresh: boolean
 }
+
+const none: CommitMetadata = { streamTimeMs: -1, generation: '', replay: '', isFresh: false }
+
+export function formatCommitMetadata(metadata: Partial<CommitMetadata>): string {
+  const { streamTimeMs, generation, replay, isFresh } = { ...none, ...metadata }
+  const parts: string[] = []
+  if (streamTimeMs >= 0) parts.push(`stream-time=${streamTimeMs}`)
+  if (generation !== '') parts.push(`state=${generation}`)
+  if (replay !== '') parts.push(`replay=${replay}`)
+  if (isFresh) parts.push('from=none')
+  return parts.join(';')
+}
+
+export function parseCommitMetadata(text: string): CommitMetadata {
+  if (text === '') return none
+  const parts = new Map<string, string>()
+  for (const part of text.split(';')) {
+    const [name = '', ...value] = part.split('=')
+    parts.set(name, value.join('='))
+  }
+  const time = parts.get('stream-time') ?? ''
+  return {
+    streamTimeMs: /^\d+$/.test(time) ? Number(time) : -1,
+    generation: parts.get('state') ?? '',
+    replay: parts.get('replay') ?? '',
+    isFresh: parts.get('from') === 'none',
+  }
+}
+
+/**
+ * Of a task with several inputs: the youngest, for generations are named by their time. An input
+ * that joined later, or that was moved by other tools, has none.
+ */
+export const latestGeneration = (metadata: readonly (string | null)[]): string =>
+  metadata
+    .map((text) => parseCommitMetadata(text ?? '').generation)
+    .reduce((latest, each) => (each > latest ? each : latest), '')

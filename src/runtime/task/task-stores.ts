@@ -37,6 +37,8 @@ interface OpenStore {
   readonly handle: StoreHandle
   readonly backend: StateBackend
   readonly changelog: string | undefined
+  /** See {@link TaskStores.trust}; empty until then, as for a state that nobody asked about. */
+  origin: string
 }
 
 interface StoreCheckpoint {
@@ -44,6 +46,7 @@ interface StoreCheckpoint {
   readonly backend: StateBackend
   /** Where the checkpoint brings the store. */
   readonly position: Offset
+  readonly origin: string
   readonly slices: Iterator<CheckpointSlice, undefined>
 }
 
@@ -86,7 +89,7 @@ export class TaskStores {
       cacheMaxBytes: options.cacheMaxBytes,
       readCacheMaxBytes: options.readCacheMaxBytes,
     })
-    return { spec, handle, backend, changelog: topic }
+    return { spec, handle, backend, changelog: topic, origin: '' }
   }
 
   get names(): readonly string[] {
@@ -108,6 +111,25 @@ export class TaskStores {
     return { value: spec.value.serialize(found.value), timestampMs: found.timestampMs }
   }
 
+  /**
+   * Wipes what the local storage holds of another generation, or of a changelog that was deleted
+   * and created again under its name: its position says nothing about this one. Returns the names
+   * of those stores. `topicIds` are by topic; a cluster without ids has empty ones.
+   */
+  trust(generation: string, topicIds: ReadonlyMap<string, string>): readonly string[] {
+    const wiped: string[] = []
+    for (const [store, open] of this.#stores) {
+      const { backend, changelog } = open
+      const parts = [generation, changelog === undefined ? '' : (topicIds.get(changelog) ?? '')]
+      open.origin = parts.filter((part) => part !== '').join('/')
+      if (backend.position(store) === undefined) continue
+      if ((backend.origin(store) ?? '') === open.origin) continue
+      backend.wipe(store)
+      wiped.push(store)
+    }
+    return wiped
+  }
+
   restorations(): readonly Restoration[] {
     return [...this.#stores].flatMap(([store, { changelog, backend }]) =>
       changelog === undefined
@@ -125,7 +147,8 @@ export class TaskStores {
 
   /** Replayed changelog records, each key once and sorted, with the position they bring it to. */
   restore(store: string, entries: readonly ByteEntry[], position: Offset): void {
-    this.#find(store).backend.checkpoint([{ store, entries, position }])
+    const { backend, origin } = this.#find(store)
+    backend.checkpoint([{ store, entries, position, origin }])
   }
 
   restoredEntry(
@@ -157,12 +180,12 @@ export class TaskStores {
    * and will go to the local stores, by `writeSlice`.
    */
   beginCheckpoint(endOffset: (topic: string, partition: number) => Offset | undefined): void {
-    for (const [store, { handle, backend, changelog }] of this.#stores) {
+    for (const [store, { handle, backend, changelog, origin }] of this.#stores) {
       // A producer that wrote here before the task moved away and back knows an older end.
       const end = changelog === undefined ? 0 : (endOffset(changelog, this.#partition) ?? -1)
       const position = Math.max(end, backend.position(store) ?? -1)
       if (position < 0) continue
-      this.#checkpointing.push({ store, backend, position, slices: handle.checkpoint() })
+      this.#checkpointing.push({ store, backend, position, origin, slices: handle.checkpoint() })
     }
   }
 
@@ -182,10 +205,10 @@ export class TaskStores {
       const next = this.#checkpointing[0]
       const slice = next?.slices.next().value
       if (next === undefined || slice === undefined) break
-      const { store, backend, position } = next
+      const { store, backend, position, origin } = next
       const { entries, isLast } = slice
       const reached = isLast ? position : (backend.position(store) ?? 0)
-      const batch = { store, entries, position: reached }
+      const batch = { store, entries, position: reached, origin }
       batches.set(backend, [...(batches.get(backend) ?? []), batch])
       rows += entries.length
       if (!isLast) break

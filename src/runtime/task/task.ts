@@ -20,7 +20,7 @@ import type { Emit, OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { reactionTo } from '../reaction.ts'
 import { announcing, isFromCache } from './cached-update.ts'
-import { streamTimeFrom, streamTimeMetadata } from './commit-metadata.ts'
+import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
 import { compileGraph, failureAt, nodeOfFailure, type CompiledGraph } from './compile-graph.ts'
 import { sendDeadLetter } from './dead-letter.ts'
 import { InputOrder, type Input } from './input-order.ts'
@@ -80,6 +80,8 @@ export class Task {
   #inputs: readonly Input[] = []
   #order: InputOrder | undefined
   #streamTimeMs = -1
+  /** Which replay our state belongs to. */
+  #generation = ''
   #dirty = false
   #processing: PartitionQueue | undefined
   #closing = false
@@ -133,8 +135,10 @@ export class Task {
   /** The stores are restored: builds the graph and resumes at these positions. */
   start(positions: readonly StartPosition[]): void {
     for (const { metadata } of positions) {
-      this.#streamTimeMs = Math.max(this.#streamTimeMs, streamTimeFrom(metadata ?? ''))
+      const { streamTimeMs } = parseCommitMetadata(metadata ?? '')
+      this.#streamTimeMs = Math.max(this.#streamTimeMs, streamTimeMs)
     }
+    this.#generation = latestGeneration(positions.map(({ metadata }) => metadata))
     this.#graph = compileGraph(this.#subTopology, {
       applicationId: this.#options.applicationId,
       meta: this.#meta,
@@ -324,7 +328,8 @@ export class Task {
    * zombie by (KIP-447), and a punctuation changes state without them.
    */
   offsetsToCommit(): readonly CommittedOffset[] {
-    const metadata = streamTimeMetadata(this.#streamTimeMs)
+    const [streamTimeMs, generation] = [this.#streamTimeMs, this.#generation]
+    const metadata = formatCommitMetadata({ streamTimeMs, generation })
     return this.positions().map((position) => ({ ...position, metadata }))
   }
 

@@ -3,9 +3,10 @@ import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { fetchCommittedOffsets, listOffsetsRetrying } from '../../kafka/client/offsets.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
+import type { FetchedOffset, KafkaPort } from '../../kafka/port.ts'
 import { topicName, type OffsetReset } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
+import { parseCommitMetadata } from '../task/commit-metadata.ts'
 import type { StartPosition } from '../task/task.ts'
 
 /** An open transaction over the offsets is waited for at least as long as it may live. */
@@ -29,6 +30,7 @@ export async function startPositions(
   const committed = await fetchCommittedOffsets(port, clock, applicationId, partitions, {
     timeoutMs: STABLE_OFFSETS_TIMEOUT_MS,
   })
+  refuseToResume(applicationId, committed)
   return Promise.all(
     committed.map(async ({ topic, partition, offset, metadata }) => ({
       topic,
@@ -37,6 +39,18 @@ export async function startPositions(
       offset: offset ?? (await resetPosition(positions, { topic, partition })),
     })),
   )
+}
+
+/** Half of a replay is no state to resume from: its changelogs may be gone, its offsets not set. */
+function refuseToResume(applicationId: string, committed: readonly FetchedOffset[]): void {
+  for (const { topic, partition, metadata } of committed) {
+    const { replay } = parseCommitMetadata(metadata)
+    if (replay === '') continue
+    throw new StreamsError('REPLAY_UNFINISHED', {
+      message: `replay ${replay} of application "${applicationId}" has not ended: ${topic}-${partition} has no position to resume from`,
+      hint: 'Wait until `millrace replay` is done. If it was interrupted, run it again: it goes on where it was.',
+    })
+  }
 }
 
 /** For a partition without a usable offset: nothing committed, or no longer in the topic. */

@@ -9,6 +9,7 @@ import type { StoreSpec } from '../../state/store-spec.ts'
 import type { AssignedTask } from '../assignment/subscription.ts'
 import { reactionTo } from '../reaction.ts'
 import type { Restorer } from '../restore/restorer.ts'
+import { latestGeneration } from '../task/commit-metadata.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
 import type { StartPosition, Task } from '../task/task.ts'
 import type { InputSupply } from './input-supply.ts'
@@ -114,7 +115,8 @@ export class TaskRegistry {
     if (task === undefined) return
     const extents = await this.#whileOpening(slot, () => restorer.extentsOf(task))
     if (extents === undefined) return
-    onBehalfOf(slot.plan.id, () => restorer.begin(task, extents))
+    const generation = latestGeneration(positions.map(({ metadata }) => metadata))
+    onBehalfOf(slot.plan.id, () => restorer.begin(task, generation, extents))
     slot.state = 'restoring'
   }
 

@@ -50,7 +50,7 @@ describe('an LMDB backend on disk', () => {
     ]
     first.checkpoint([{ store: 'orders', entries, position: 7 }])
     first.checkpoint([{ store: 'orders', entries: [[bytes('a'), null]], position: 8 }])
-    first.checkpoint([{ store: 'payments', entries, position: 3 }])
+    first.checkpoint([{ store: 'payments', entries, position: 3, origin: 'topic 7' }])
     first.wipe('payments')
     await first.close()
 

@@ -31,6 +31,7 @@ class LmdbBackend implements StateBackend {
   readonly #environment: RootDatabase<Uint8Array, Uint8Array>
   readonly #positionsTable: Bytes
   readonly #positions = new Map<string, Offset>()
+  readonly #origins = new Map<string, string>()
   readonly #stores = new Map<string, LmdbStore>()
   #isClosed = false
   /** After a failed write lmdb-js may touch a transaction that is not there: it is left alone. */
@@ -70,20 +71,30 @@ class LmdbBackend implements StateBackend {
 
   readonly position = (store: string): Offset | undefined => this.#positions.get(store)
 
+  readonly origin = (store: string): string | undefined => this.#origins.get(store)
+
   readonly checkpoint = (batches: readonly StoreBatch[]): void => {
     // Most tasks are idle most of the time: no transaction, no flush of the disk for those.
-    const changed = batches.filter(
-      ({ store, entries, position }) => entries.length > 0 || position !== this.position(store),
-    )
+    const changed = batches.filter((batch) => this.#isChange(batch))
     if (changed.length === 0) return
     const stores = changed.map(({ store }) => this.store(store))
     this.#write('writing a checkpoint', () => {
-      changed.forEach(({ store, entries, position }, index) => {
+      changed.forEach(({ store, entries, position, origin = this.origin(store) }, index) => {
         stores[index]!.write(entries)
-        this.#positionsTable.putSync(Buffer.from(store), Buffer.from(String(position)))
+        const text = origin === undefined ? String(position) : `${position} ${origin}`
+        this.#positionsTable.putSync(Buffer.from(store), Buffer.from(text))
       })
     })
-    for (const { store, position } of changed) this.#positions.set(store, position)
+    for (const { store, position, origin } of changed) {
+      this.#positions.set(store, position)
+      if (origin !== undefined) this.#origins.set(store, origin)
+    }
+  }
+
+  #isChange({ store, entries, position, origin }: StoreBatch): boolean {
+    const isElsewhere = position !== this.position(store)
+    const isOther = origin !== undefined && origin !== this.origin(store)
+    return entries.length > 0 || isElsewhere || isOther
   }
 
   readonly wipe = (name: string): void => {
@@ -93,6 +104,7 @@ class LmdbBackend implements StateBackend {
       this.#positionsTable.removeSync(Buffer.from(name))
     })
     this.#positions.delete(name)
+    this.#origins.delete(name)
   }
 
   readonly close = async (): Promise<void> => {
@@ -103,7 +115,10 @@ class LmdbBackend implements StateBackend {
 
   #readPositions(table: Bytes): void {
     for (const { key, value } of table.getRange()) {
-      this.#positions.set(Buffer.from(key).toString(), Number(Buffer.from(value).toString()))
+      const store = Buffer.from(key).toString()
+      const [position, ...origin] = Buffer.from(value).toString().split(' ')
+      this.#positions.set(store, Number(position))
+      if (origin.length > 0) this.#origins.set(store, origin.join(' '))
     }
   }
 

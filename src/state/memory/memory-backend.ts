@@ -9,6 +9,7 @@ type Entries = OrderedByteMap<ByteString>
 export function memoryBackend(): StateBackend {
   const stores = new Map<string, Entries>()
   const positions = new Map<string, Offset>()
+  const origins = new Map<string, string>()
   const entriesOf = (store: string): Entries => {
     let entries = stores.get(store)
     if (entries === undefined) {
@@ -20,6 +21,7 @@ export function memoryBackend(): StateBackend {
   return {
     store: (name) => byteStore(entriesOf(name)),
     position: (store) => positions.get(store),
+    origin: (store) => origins.get(store),
     checkpoint: (batches) => {
       for (const batch of batches) {
         const entries = entriesOf(batch.store)
@@ -28,15 +30,18 @@ export function memoryBackend(): StateBackend {
           else entries.set(byteString(key), byteString(value))
         }
         positions.set(batch.store, batch.position)
+        if (batch.origin !== undefined) origins.set(batch.store, batch.origin)
       }
     },
     wipe: (store) => {
       stores.get(store)?.clear()
       positions.delete(store)
+      origins.delete(store)
     },
     close: () => {
       for (const entries of stores.values()) entries.clear()
       positions.clear()
+      origins.clear()
       return Promise.resolve()
     },
   }
