@@ -4,6 +4,7 @@ import { reduce } from '../operators/reduce.ts'
 import { selectKey } from '../operators/select-key.ts'
 import { json } from '../serde/json.ts'
 import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { CogroupedStream } from './cogrouped-stream.ts'
 import {
   after,
   declareStore,
@@ -48,10 +49,20 @@ export function groupBy(
  */
 export class GroupedStream<out K, out V, in S = NonNullable<K>> {
   declare readonly '~serde'?: (key: S) => void
-  readonly #grouping: Grouping
+  readonly '~grouping': Grouping
 
   constructor(grouping: Grouping) {
-    this.#grouping = grouping
+    this['~grouping'] = grouping
+  }
+
+  /**
+   * For one table of several streams: `add` says how a value of this one comes into the aggregate,
+   * and `cogroup` of the result adds another stream.
+   */
+  cogroup<A>(
+    add: (value: NonNullable<V>, aggregate: A, meta: Meta<NonNullable<K>>) => A | null,
+  ): CogroupedStream<NonNullable<K>, V, A, S> {
+    return new CogroupedStream([{ grouping: this['~grouping'], add }])
   }
 
   /** For aggregations by window: `tumbling`, `hopping`, `sliding`, `session` or `unlimited`. */
@@ -61,8 +72,8 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
     windowing: TimeWindows<K, V> | SessionsOf<K, V>,
   ): WindowedStream<NonNullable<K>, V, S> | SessionStream<NonNullable<K>, V, S> {
     return windowing.windows.kind === 'session'
-      ? new SessionStream(this.#grouping, windowing as SessionsOf)
-      : new WindowedStream(this.#grouping, windowing as TimeWindows)
+      ? new SessionStream(this['~grouping'], windowing as SessionsOf)
+      : new WindowedStream(this['~grouping'], windowing as TimeWindows)
   }
 
   /** How many records each key has had. */
@@ -109,7 +120,7 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
     create: (store: string) => Parameters<typeof storeStep>[3],
   ): Table<NonNullable<K>, NonNullable<A>, S> {
     const name = storeNameOf(operator, options?.store)
-    const flow = this.#grouping.flowTo(name)
+    const flow = this['~grouping'].flowTo(name)
     const store = declareStore(flow.graph, options?.store ?? name, {
       key: flow.key,
       value: valueSerde ?? flow.value,

@@ -1,14 +1,11 @@
 import type { Meta } from '../core/record.ts'
-import { aggregateFixed } from '../operators/window/aggregate-fixed.ts'
-import { aggregateSessions } from '../operators/window/aggregate-sessions.ts'
-import { aggregateSliding } from '../operators/window/aggregate-sliding.ts'
-import type { WindowAggregation } from '../operators/window/windowing.ts'
 import { json } from '../serde/json.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
 import type { AnySerde } from './flow.ts'
+import { foldSessions, foldWindows, type Fold, type SessionFold } from './fold-windows.ts'
 import type { Grouping } from './grouped-stream.ts'
 import type { Table } from './table.ts'
-import { windowedTable, type WindowedStoreChoice } from './windowed-table.ts'
+import type { WindowedStoreChoice } from './windowed-table.ts'
 import type { SessionsOf, TimeWindows } from './windows.ts'
 
 type Folded<K, A, S> = Table<Windowed<K>, NonNullable<A>, Windowed<S>>
@@ -60,19 +57,8 @@ export class WindowedStream<out K, out V, in S = K> {
     value: AnySerde | undefined,
     fold: Fold<K, V, A>,
   ): Folded<K, A, S> {
-    const { windows } = this.#windowing
-    const lengthMs = windows.kind === 'fixed' ? windows.sizeMs : windows.differenceMs
-    return windowedTable(this.#grouping, this.#windowing, options, {
-      operator,
-      value,
-      lengthMs,
-      // A late record may still need what is up to twice the difference older than stream time.
-      keptMs: (windows.kind === 'fixed' ? lengthMs : 2 * lengthMs) + windows.graceMs,
-      create: (aggregation) =>
-        windows.kind === 'fixed'
-          ? aggregateFixed<K, V, A>(windows, { ...aggregation, ...fold })
-          : aggregateSliding<K, V, A>(windows, { ...aggregation, ...fold }),
-    })
+    const inputs = [{ grouping: this.#grouping, fold }]
+    return foldWindows(this.#windowing, { operator, options, value }, inputs)
   }
 }
 
@@ -129,22 +115,12 @@ export class SessionStream<out K, out V, in S = K> {
     operator: string,
     options: WindowedStoreChoice<K, NonNullable<A>>,
     value: AnySerde | undefined,
-    fold: Fold<K, V, A> & {
-      readonly merge: (left: A | null, right: A, meta: Meta<K>) => A | null
-    },
+    fold: SessionFold<K, V, A>,
   ): Folded<K, A, S> {
-    const { windows } = this.#windowing
-    return windowedTable(this.#grouping, this.#windowing, options, {
-      operator,
-      value,
-      lengthMs: windows.gapMs,
-      keptMs: windows.gapMs + windows.graceMs,
-      create: (aggregation) => aggregateSessions<K, V, A>(windows, { ...aggregation, ...fold }),
-    })
+    const inputs = [{ grouping: this.#grouping, fold }]
+    return foldSessions(this.#windowing, { operator, options, value }, inputs)
   }
 }
-
-type Fold<K, V, A> = Pick<WindowAggregation<K, V, A>, 'initial' | 'add'>
 
 const adding =
   <K, V>(combine: (aggregate: NonNullable<V>, value: V, meta: Meta<K>) => NonNullable<V> | null) =>

@@ -10,8 +10,9 @@ import {
   type SessionStoreSpec,
   type WindowStoreSpec,
 } from '../topology/window-store.ts'
-import { addStep, unknownKey, type AnySerde } from './flow.ts'
+import { unknownKey, type AnySerde } from './flow.ts'
 import type { Grouping } from './grouped-stream.ts'
+import { flowsTo, foldingSteps } from './folding-steps.ts'
 import { sinkTarget } from './sink.ts'
 import type { Table } from './table.ts'
 import type { SessionsOf, TimeWindows } from './windows.ts'
@@ -33,8 +34,16 @@ interface WindowedStep {
   readonly value: AnySerde | undefined
   /** Of the windows, or the gap of sessions. */
   readonly lengthMs: number
-  /** How long records may change a result. */
+  /** For how long a result is needed from its start on, to be changed or to be looked at. */
   readonly keptMs: number
+  /** How long after its end a result may change. */
+  readonly changesForMs: number
+  readonly folds: readonly WindowedFold[]
+}
+
+/** One of the streams that are folded into the store. */
+export interface WindowedFold {
+  readonly grouping: Grouping
   readonly create: (
     aggregation: Omit<WindowAggregation<never, never, never>, 'initial' | 'add'>,
   ) => OperatorFactory
@@ -44,45 +53,49 @@ const lateOutput = 'late'
 
 /** Adds an aggregation over windows and its store. */
 export function windowedTable<K, A, S>(
-  grouping: Grouping,
   windowing: TimeWindows | SessionsOf,
   options: WindowedStoreChoice<never, never>,
   step: WindowedStep,
 ): Table<Windowed<K>, A, Windowed<S>> {
   const { emit, emitIntervalMs, late } = windowing
   const name = nameOf(step.operator, options)
-  const flow = grouping.flowTo(name)
+  const flows = flowsTo(step.folds, name)
+  const [flow] = flows
   const store = storeOf(options, windowing, step, {
     name,
     key: flow.key,
     value: step.value ?? flow.value,
   })
   flow.graph.addStore(store)
-  const { name: node } = addStep(flow, {
+  const aggregation = {
+    store: name,
+    emit,
+    emitIntervalMs,
+    late: typeof late === 'string' ? late : { output: lateOutput },
+  }
+  // Kafka Streams' rule, which cannot be kept where windows close for all streams at once.
+  const hasOwnTime = step.folds.length > 1 && emit === 'updates'
+  const { from, steps } = foldingSteps(flows, {
     operator: step.operator,
-    name: `${step.operator}(${name})`,
-    stores: [name],
+    store: name,
     outputs: typeof late === 'string' ? [] : [lateOutput],
-    create: step.create({
-      store: name,
-      emit,
-      emitIntervalMs,
-      late: typeof late === 'string' ? late : { output: lateOutput },
-    }),
+    create: step.folds.map(({ create }, index) =>
+      create({ ...aggregation, input: hasOwnTime ? String(index) : undefined }),
+    ),
   })
   if (late === 'dead-letter') flow.graph.checkDeadLetters(`${step.operator}(${name})`)
   if (typeof late !== 'string') {
-    const from = { node, output: lateOutput }
-    flow.graph.addSink({ inputs: [from], target: sinkTarget(late), partition: undefined })
+    const inputs = steps.map((node) => ({ node, output: lateOutput }))
+    flow.graph.addSink({ inputs, target: sinkTarget(late), partition: undefined })
   }
   return flow.words.table({
     graph: flow.graph,
     words: flow.words,
-    from: { node, output: undefined },
+    from,
     key: store.key as AnySerde,
     value: store.value,
     demandOldValues: () => {},
-    changesForMs: step.keptMs - (windowing.windows.kind === 'session' ? 0 : step.lengthMs),
+    changesForMs: step.changesForMs,
   })
 }
 

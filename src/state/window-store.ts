@@ -65,10 +65,13 @@ export interface RecordRows<in K, in out V> {
   readonly add: (key: K, startMs: number, value: V) => boolean
 }
 
-/** How far the owner of a store has come; it survives a restart with the rows. */
-export interface Progress {
-  /** The largest timestamp that its owner has seen; -1 at the beginning. */
+export interface StreamTime {
+  /** The largest timestamp that was seen; -1 at the beginning. */
   streamTimeMs: number
+}
+
+/** How far the owner of a store has come; it survives a restart with the rows. */
+export interface Progress extends StreamTime {
   /** Windows that closed until then were emitted; -1: none. */
   closedMs: number
 }
@@ -76,4 +79,6 @@ export interface Progress {
 export interface Progressive {
   /** For the operator that owns the store, which changes it. Saved with each commit. */
   readonly progress: Progress
+  /** Where several streams come to one store: the time of one of them, by a name in the store. */
+  readonly streamTimeOf: (input: string) => StreamTime
 }

@@ -4,7 +4,7 @@ import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { FixedWindows } from './windows.ts'
-import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 /**
  * Folds the records of each key and window into one value (Kafka Streams' KStreamWindowAggregate).
@@ -22,6 +22,7 @@ export const aggregateFixed =
     const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
+    const time = streamTimeOf(rows, aggregation)
     const put = windowUpdate<K, A>(context, aggregation)
     const emitClosed = closing<K, A>(context, {
       progress,
@@ -38,8 +39,8 @@ export const aggregateFixed =
           recordDropped('null key in a windowed aggregation')
           return
         }
-        if (timestampMs > progress.streamTimeMs) progress.streamTimeMs = timestampMs
-        const closeMs = progress.streamTimeMs - graceMs
+        if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
+        const closeMs = time.streamTimeMs - graceMs
         const firstMs = Math.max(0, timestampMs - sizeMs + advanceMs)
         let taken = false
         for (

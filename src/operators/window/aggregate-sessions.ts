@@ -4,7 +4,7 @@ import type { Progressive, SessionStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
 import type { SessionWindows } from './windows.ts'
-import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 export interface SessionAggregation<in K, in V, in out A> extends WindowAggregation<K, V, A> {
   /** Joins what was begun with `initial` and what a session came to. */
@@ -28,6 +28,7 @@ export const aggregateSessions =
     const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as SessionStore<K, A> & Progressive
     const { progress, findSessions, fetchEnded } = rows
+    const time = streamTimeOf(rows, aggregation)
     const put = windowUpdate<K, A>(context, aggregation)
     const emitClosed = closing<K, A>(context, {
       progress,
@@ -41,8 +42,8 @@ export const aggregateSessions =
           recordDropped('null key in a windowed aggregation')
           return
         }
-        if (timestampMs > progress.streamTimeMs) progress.streamTimeMs = timestampMs
-        const closeMs = progress.streamTimeMs - graceMs - gapMs
+        if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
+        const closeMs = time.streamTimeMs - graceMs - gapMs
         let startMs = timestampMs
         let endMs = timestampMs
         let result = initial()

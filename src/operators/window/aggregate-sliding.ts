@@ -6,7 +6,7 @@ import type { OperatorContext, OperatorFactory } from '../../topology/processor.
 import type { TableStore } from '../table-store.ts'
 import { closing } from './closing.ts'
 import type { SlidingWindows } from './windows.ts'
-import { lateSink, windowUpdate, type WindowAggregation } from './windowing.ts'
+import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
 /**
  * Folds the records of each key and sliding window into one value (Kafka Streams'
@@ -22,6 +22,7 @@ export const aggregateSliding =
     const emitLate = lateSink(context, late)
     const rows = context.store(aggregation.store) as unknown as WindowStore<K, A> & Progressive
     const { progress, fetchAll } = rows
+    const time = streamTimeOf(rows, aggregation)
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
     const emitClosed = closing<K, A>(context, {
       progress,
@@ -36,8 +37,8 @@ export const aggregateSliding =
           recordDropped('null key or value in an aggregation over sliding windows')
           return
         }
-        if (timestampMs > progress.streamTimeMs) progress.streamTimeMs = timestampMs
-        const closeMs = progress.streamTimeMs - graceMs
+        if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
+        const closeMs = time.streamTimeMs - graceMs
         if (timestampMs + differenceMs < closeMs) {
           recordDropped('record for windows that have closed')
           emitLate(key, value, timestampMs, headers)

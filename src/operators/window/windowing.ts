@@ -1,12 +1,18 @@
 import type { Meta } from '../../core/record.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
 import { StreamsError } from '../../core/errors.ts'
+import type { Progressive, StreamTime } from '../../state/window-store.ts'
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
 import { tableStore, type TableStore } from '../table-store.ts'
 import type { EmitWhen } from './windows.ts'
 
 export interface WindowAggregation<in K, in V, in out A> {
   readonly store: string
+  /**
+   * Of one of several streams that share the store (a cogroup): it has a stream time of its own, by
+   * this name. Undefined: it has the store's, by which windows close.
+   */
+  readonly input?: string | undefined
   /** Null: there is nothing to start from, and `add` makes the first aggregate of a value alone. */
   readonly initial: () => A | null
   readonly add: (value: V, aggregate: A | null, meta: Meta<K>) => A | null
@@ -16,6 +22,12 @@ export interface WindowAggregation<in K, in V, in out A> {
   /** Where a record goes that came too late for each of its windows. */
   readonly late: 'drop' | 'dead-letter' | { readonly output: string }
 }
+
+/** The stream time by which records are late. */
+export const streamTimeOf = (
+  rows: Progressive,
+  { input }: Pick<WindowAggregation<never, never, never>, 'input'>,
+): StreamTime => (input === undefined ? rows.progress : rows.streamTimeOf(input))
 
 /** Sends on, or sets aside, a record that came too late. */
 export function lateSink(

@@ -21,6 +21,7 @@ export function openWindowStore<K, V>(
     ...common,
     ...(spec.duplicates ? recordRows(rows, context) : {}),
     progress: rows.saved,
+    streamTimeOf: (input) => rows.saved.streamTimeOf(input),
     fetch: (key, fromMs, toMs) => rows.ofKey(key, fromMs, toMs, 'forward'),
     backwardFetch: (key, fromMs, toMs) => rows.ofKey(key, fromMs, toMs, 'backward'),
     fetchAll: (fromMs, toMs) => rows.byTime(visible(rows, fromMs), toMs, 'forward'),
@@ -65,6 +66,7 @@ export function openSessionStore<K, V>(
   const store: SessionStore<K, V> & Progressive = {
     ...windowedStore(spec, rows, context),
     progress: rows.saved,
+    streamTimeOf: (input) => rows.saved.streamTimeOf(input),
     *findSessions(key, earliestEndMs, latestStartMs) {
       for (const row of rows.ofKey(key, earliestEndMs, Infinity, 'forward')) {
         // Sessions of a key do not overlap: the later ones start later.

@@ -2,7 +2,7 @@ import type { RecordMeta } from '../../core/record-meta.ts'
 import type { WriteBuffer } from '../cache/write-buffer.ts'
 import { byteString } from '../byte-string.ts'
 import type { ChangelogWriter } from '../store.ts'
-import type { Progress } from '../window-store.ts'
+import type { Progress, StreamTime } from '../window-store.ts'
 
 /** After the last group; in the changelog no row has so short a key. */
 export const PROGRESS_KEY = Buffer.alloc(8, 0xff)
@@ -24,6 +24,7 @@ export class SavedProgress implements Progress {
   #closedMs = -1
   #observedMs = -1
   #sequence = 0
+  #inputTimesMs: Record<string, number> = {}
   #changed = false
 
   constructor(buffer: WriteBuffer, changelog: ChangelogWriter | undefined) {
@@ -65,6 +66,26 @@ export class SavedProgress implements Progress {
     this.#observedMs = timeMs
   }
 
+  /** The stream time of one of several streams. */
+  streamTimeOf(input: string): StreamTime {
+    const streamTimeMs = (): number => {
+      this.#read()
+      return this.#inputTimesMs[input] ?? -1
+    }
+    const move = (timeMs: number): void => {
+      this.#changed ||= timeMs !== streamTimeMs()
+      this.#inputTimesMs[input] = timeMs
+    }
+    return {
+      get streamTimeMs() {
+        return streamTimeMs()
+      },
+      set streamTimeMs(timeMs) {
+        move(timeMs)
+      },
+    }
+  }
+
   /** For a row that must not replace another one: not 0, and not given before. */
   nextSequence(): number {
     this.#read()
@@ -76,9 +97,9 @@ export class SavedProgress implements Progress {
   save(meta: RecordMeta): void {
     if (!this.#changed) return
     this.#changed = false
-    const value = Buffer.from(
-      JSON.stringify([this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence]),
-    )
+    const own = [this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence]
+    const hasInputs = Object.keys(this.#inputTimesMs).length > 0
+    const value = Buffer.from(JSON.stringify(hasInputs ? [...own, this.#inputTimesMs] : own))
     this.#changelog?.append(PROGRESS_KEY, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
     this.#buffer.put(progressKey, byteString(value))
   }
@@ -93,10 +114,17 @@ export class SavedProgress implements Progress {
     if (this.#isRead) return
     this.#isRead = true
     const stored = this.#buffer.get(PROGRESS_KEY)
-    const times = stored === undefined ? ([-1, -1, -1, 0] as const) : parsed(stored)
-    ;[this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence] = times
+    const saved: Saved =
+      stored === undefined ? [-1, -1, -1, 0] : (JSON.parse(Buffer.from(stored).toString()) as Saved)
+    ;[this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence] = saved
+    this.#inputTimesMs = { ...saved[4] }
   }
 }
 
-const parsed = (stored: Uint8Array): readonly [number, number, number, number] =>
-  JSON.parse(Buffer.from(stored).toString()) as [number, number, number, number]
+type Saved = readonly [
+  streamTimeMs: number,
+  closedMs: number,
+  observedMs: number,
+  sequence: number,
+  inputTimesMs?: Readonly<Record<string, number>>,
+]

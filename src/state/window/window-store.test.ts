@@ -117,6 +117,8 @@ describe.each(kinds)('a window store on $backend with a cache of $cacheMaxBytes 
     await using under = await filled()
     under.store.progress.streamTimeMs = 130_000
     under.store.progress.closedMs = 60_000
+    expect(under.store.streamTimeOf('left').streamTimeMs).toBe(-1)
+    under.store.streamTimeOf('left').streamTimeMs = 99_000
     under.handle.flush()
     await under.restart()
     expect(text(under.store.fetchAll(0, 60_000))).toBe(
@@ -124,6 +126,8 @@ describe.each(kinds)('a window store on $backend with a cache of $cacheMaxBytes 
     )
     expect(under.store.progress.streamTimeMs).toBe(130_000)
     expect(under.store.progress.closedMs).toBe(60_000)
+    expect(under.store.streamTimeOf('left').streamTimeMs).toBe(99_000)
+    expect(under.store.streamTimeOf('right').streamTimeMs).toBe(-1)
   })
 
   test('what has expired is deleted from the local store, and comes in no more', async () => {
