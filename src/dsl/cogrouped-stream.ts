@@ -18,7 +18,7 @@ interface CogroupedInput {
   readonly add: (value: never, aggregate: never, meta: Meta<never>) => unknown
 }
 
-type Add<A> = (value: unknown, aggregate: A, meta: Meta<unknown>) => A | null
+type Add<A> = (value: unknown, aggregate: A, meta: Meta) => A | null
 
 const addsOf = <A>(inputs: readonly CogroupedInput[]) =>
   inputs.map(({ grouping, add }) => ({ grouping, add: add as unknown as Add<A> }))

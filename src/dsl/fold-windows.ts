@@ -15,9 +15,9 @@ import type { SessionsOf, TimeWindows } from './windows.ts'
 export type Fold<K, V, A> = Pick<WindowAggregation<K, V, A>, 'initial' | 'add'>
 export type SessionFold<K, V, A> = Pick<SessionAggregation<K, V, A>, 'initial' | 'add' | 'merge'>
 
-export interface Folding<K, A> {
+export interface Folding<in K> {
   readonly operator: string
-  readonly options: WindowedStoreChoice<K, NonNullable<A>>
+  readonly options: WindowedStoreChoice<K, never>
   /** Of the results, where the store says nothing; undefined: that of the stream. */
   readonly value: AnySerde | undefined
 }
@@ -33,7 +33,7 @@ type Folded<K, A, S> = Table<Windowed<K>, NonNullable<A>, Windowed<S>>
 /** Folds streams into tumbling, hopping or sliding windows. */
 export function foldWindows<K, V, A, S>(
   windowing: TimeWindows,
-  { operator, options, value }: Folding<K, A>,
+  { operator, options, value }: Folding<K>,
   inputs: readonly Input<Fold<K, V, A>>[],
 ): Folded<K, A, S> {
   const { windows } = windowing
@@ -59,7 +59,7 @@ export function foldWindows<K, V, A, S>(
 /** Folds streams into sessions. */
 export function foldSessions<K, V, A, S>(
   windowing: SessionsOf,
-  { operator, options, value }: Folding<K, A>,
+  { operator, options, value }: Folding<K>,
   inputs: readonly Input<SessionFold<K, V, A>>[],
 ): Folded<K, A, S> {
   const { windows } = windowing

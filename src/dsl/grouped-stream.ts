@@ -1,5 +1,6 @@
 import type { Meta } from '../core/record.ts'
 import { aggregate } from '../operators/aggregate.ts'
+import type { Aggregator } from '../operators/aggregators/aggregator.ts'
 import { reduce } from '../operators/reduce.ts'
 import { selectKey } from '../operators/select-key.ts'
 import { json } from '../serde/json.ts'
@@ -14,6 +15,7 @@ import {
   type Flow,
   type SerdeOverrides,
 } from './flow.ts'
+import { foldOf, resultTable } from './result-table.ts'
 import type { Table } from './table.ts'
 import { SessionStream, WindowedStream } from './windowed-stream.ts'
 import type { SessionsOf, TimeWindows } from './windows.ts'
@@ -22,6 +24,12 @@ import type { SessionsOf, TimeWindows } from './windows.ts'
 export interface StoreChoice<K, V> {
   readonly store: StoreOption<K, V>
 }
+
+export interface AnyStoreChoice {
+  readonly store: AnyStoreOption
+}
+
+type Add<K, V> = (value: NonNullable<V>, aggregate: unknown, meta: Meta<NonNullable<K>>) => unknown
 
 /** How records come to the partition of their key. */
 export interface Grouping {
@@ -100,6 +108,14 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
   }
 
   /**
+   * What an aggregator says of the values of each key: `averageOf((order) => order.cents)`. Its
+   * state is kept as JSON.
+   */
+  aggregate<R>(
+    aggregator: Aggregator<NonNullable<V>, R>,
+    options: StoreChoice<NonNullable<K>, unknown>,
+  ): Table<NonNullable<K>, NonNullable<R>, S>
+  /**
    * Folds the values of each key into a value of another type, JSON in its store unless that says
    * otherwise. Null deletes the row, and the next value starts from `initial()` again. The value
    * comes first, as in Kafka Streams' Aggregator; treat the aggregate as immutable.
@@ -108,7 +124,26 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
     initial: () => A,
     add: (value: NonNullable<V>, aggregate: A, meta: Meta<NonNullable<K>>) => A | null,
     options: StoreChoice<NonNullable<K>, NonNullable<A>>,
-  ): Table<NonNullable<K>, NonNullable<A>, S> {
+  ): Table<NonNullable<K>, NonNullable<A>, S>
+  aggregate(
+    ...args:
+      | readonly [Aggregator<NonNullable<V>, unknown>, AnyStoreChoice]
+      | readonly [() => unknown, Add<K, V>, AnyStoreChoice]
+  ): Table<NonNullable<K>, unknown, S> {
+    if (args.length === 3) {
+      const [initial, add, options] = args
+      return this.#folded(initial, add, options)
+    }
+    const [aggregator, options] = args
+    const { initial, add } = foldOf(aggregator)
+    return resultTable(this.#folded(initial, add, options), aggregator)
+  }
+
+  #folded(
+    initial: () => unknown,
+    add: Add<K, V>,
+    options: AnyStoreChoice,
+  ): Table<NonNullable<K>, unknown, S> {
     const serde = json<unknown>()
     return this.#table('aggregate', options, serde, (name) => aggregate(name, initial, add))
   }

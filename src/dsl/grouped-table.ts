@@ -1,4 +1,5 @@
 import type { Meta } from '../core/record.ts'
+import type { ReversibleAggregator } from '../operators/aggregators/aggregator.ts'
 import { changeSerde } from '../operators/change-serde.ts'
 import { tableAggregate } from '../operators/table-aggregate.ts'
 import { tableGroupBy } from '../operators/table-group-by.ts'
@@ -16,8 +17,11 @@ import {
   type SerdeOverrides,
   type TableFlow,
 } from './flow.ts'
-import type { StoreChoice } from './grouped-stream.ts'
+import type { AnyStoreChoice, StoreChoice } from './grouped-stream.ts'
+import { foldOf, resultTable } from './result-table.ts'
 import type { Table } from './table.ts'
+
+type Change<K, V> = (value: V, aggregate: unknown, meta: Meta<K>) => unknown
 
 export interface TableGrouping {
   /** Changes by group. */
@@ -62,6 +66,14 @@ export class GroupedTable<out K, out V, in S = NonNullable<K>> {
   }
 
   /**
+   * What an aggregator says of the rows of each group, one that can take back what it was given:
+   * `countOf`, `sumOf`, `averageOf`, or `allOf` of those.
+   */
+  aggregate<R>(
+    aggregator: ReversibleAggregator<V, R>,
+    options: StoreChoice<K, unknown>,
+  ): Table<K, NonNullable<R>, S>
+  /**
    * Folds the rows of each group: `subtract` is given what an update replaced, then `add` what it
    * brought. Null deletes the group, and the next row starts from `initial()` again.
    */
@@ -70,10 +82,27 @@ export class GroupedTable<out K, out V, in S = NonNullable<K>> {
     add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     subtract: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     options: StoreChoice<K, NonNullable<A>>,
-  ): Table<K, NonNullable<A>, S> {
-    return this.#table('aggregate', options, json<unknown>(), (store) =>
-      tableAggregate<K, V, A>(store, { initial, add, subtract }),
-    )
+  ): Table<K, NonNullable<A>, S>
+  aggregate(
+    ...args:
+      | readonly [ReversibleAggregator<V, unknown>, AnyStoreChoice]
+      | readonly [() => unknown, Change<K, V>, Change<K, V>, AnyStoreChoice]
+  ): Table<K, unknown, S> {
+    const folded = (
+      initial: () => unknown,
+      [add, subtract]: readonly [Change<K, V>, Change<K, V>],
+      options: AnyStoreChoice,
+    ): Table<K, unknown, S> =>
+      this.#table('aggregate', options, json<unknown>(), (store) =>
+        tableAggregate<K, V, unknown>(store, { initial, add, subtract }),
+      )
+    if (args.length === 4) {
+      const [initial, add, subtract, options] = args
+      return folded(initial, [add, subtract], options)
+    }
+    const [aggregator, options] = args
+    const { initial, add, subtract } = foldOf(aggregator)
+    return resultTable(folded(initial, [add, subtract], options), aggregator)
   }
 
   #table<A>(

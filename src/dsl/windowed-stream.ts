@@ -1,14 +1,19 @@
 import type { Meta } from '../core/record.ts'
+import type { Aggregator } from '../operators/aggregators/aggregator.ts'
 import { json } from '../serde/json.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
 import type { AnySerde } from './flow.ts'
 import { foldSessions, foldWindows, type Fold, type SessionFold } from './fold-windows.ts'
 import type { Grouping } from './grouped-stream.ts'
+import { foldOf, resultTable } from './result-table.ts'
 import type { Table } from './table.ts'
 import type { WindowedStoreChoice } from './windowed-table.ts'
 import type { SessionsOf, TimeWindows } from './windows.ts'
 
 type Folded<K, A, S> = Table<Windowed<K>, NonNullable<A>, Windowed<S>>
+
+type Add<K, V> = (value: V, aggregate: unknown, meta: Meta<K>) => unknown
+type Merge<K> = (left: unknown, right: unknown, meta: Meta<K>) => unknown
 
 const addOne = (_: unknown, count: number | null): number => (count ?? 0) + 1
 
@@ -41,19 +46,34 @@ export class WindowedStream<out K, out V, in S = K> {
     return this.#table('reduce', options, undefined, { initial: () => null, add: adding(combine) })
   }
 
+  /** What an aggregator says of the values: `averageOf((order) => order.cents)`. */
+  aggregate<R>(
+    aggregator: Aggregator<V, R>,
+    options: WindowedStoreChoice<K, unknown>,
+  ): Folded<K, R, S>
   /** Folds the values into one of another type; null deletes the result. */
   aggregate<A>(
     initial: () => A,
     add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     options: WindowedStoreChoice<K, NonNullable<A>>,
-  ): Folded<K, A, S> {
-    const serde = json<unknown>()
-    return this.#table('aggregate', options, serde, { initial, add: add as Fold<K, V, A>['add'] })
+  ): Folded<K, A, S>
+  aggregate(
+    ...args:
+      | readonly [Aggregator<V, unknown>, WindowedStoreChoice<K, never>]
+      | readonly [() => unknown, Add<K, V>, WindowedStoreChoice<K, never>]
+  ): Folded<K, unknown, S> {
+    if (args.length === 3) {
+      const [initial, add, options] = args
+      return this.#table('aggregate', options, json<unknown>(), { initial, add })
+    }
+    const [aggregator, options] = args
+    const fold = foldOf(aggregator)
+    return resultTable(this.#table('aggregate', options, json<unknown>(), fold), aggregator)
   }
 
   #table<A>(
     operator: string,
-    options: WindowedStoreChoice<K, NonNullable<A>>,
+    options: WindowedStoreChoice<K, never>,
     value: AnySerde | undefined,
     fold: Fold<K, V, A>,
   ): Folded<K, A, S> {
@@ -94,6 +114,11 @@ export class SessionStream<out K, out V, in S = K> {
     })
   }
 
+  /** What an aggregator says of the values: `averageOf((order) => order.cents)`. */
+  aggregate<R>(
+    aggregator: Aggregator<V, R>,
+    options: WindowedStoreChoice<K, unknown>,
+  ): Folded<K, R, S>
   /**
    * Folds the values into one of another type; `merge` joins what two sessions came to when a
    * record closes the gap between them. Null deletes the result.
@@ -103,17 +128,24 @@ export class SessionStream<out K, out V, in S = K> {
     add: (value: V, aggregate: A, meta: Meta<K>) => A | null,
     merge: (left: A, right: A, meta: Meta<K>) => A,
     options: WindowedStoreChoice<K, NonNullable<A>>,
-  ): Folded<K, A, S> {
-    return this.#table<A>('aggregate', options, json<unknown>(), {
-      initial,
-      add: add as Fold<K, V, A>['add'],
-      merge: merge as (left: A | null, right: A, meta: Meta<K>) => A,
-    })
+  ): Folded<K, A, S>
+  aggregate(
+    ...args:
+      | readonly [Aggregator<V, unknown>, WindowedStoreChoice<K, never>]
+      | readonly [() => unknown, Add<K, V>, Merge<K>, WindowedStoreChoice<K, never>]
+  ): Folded<K, unknown, S> {
+    if (args.length === 4) {
+      const [initial, add, merge, options] = args
+      return this.#table('aggregate', options, json<unknown>(), { initial, add, merge })
+    }
+    const [aggregator, options] = args
+    const fold = foldOf(aggregator)
+    return resultTable(this.#table('aggregate', options, json<unknown>(), fold), aggregator)
   }
 
   #table<A>(
     operator: string,
-    options: WindowedStoreChoice<K, NonNullable<A>>,
+    options: WindowedStoreChoice<K, never>,
     value: AnySerde | undefined,
     fold: SessionFold<K, V, A>,
   ): Folded<K, A, S> {
