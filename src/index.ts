@@ -4,14 +4,9 @@ export { deadLetters, topic } from './dsl/topic.ts'
 export type { TopologyBuilder } from './dsl/builder.ts'
 export type { ProcessedStream, Stream } from './dsl/stream.ts'
 export type { GroupedStream } from './dsl/grouped-stream.ts'
-export {
-  hopping,
-  session,
-  sliding,
-  tumbling,
-  unlimited,
-  type WindowOptions,
-} from './dsl/windows.ts'
+export type { CogroupedStream, SessionCogroup, WindowedCogroup } from './dsl/cogrouped-stream.ts'
+export { hopping, session, sliding, tumbling, unlimited } from './dsl/windows.ts'
+export type { WindowOptions } from './dsl/windows.ts'
 export type { SessionStream, WindowedStream } from './dsl/windowed-stream.ts'
 export type { Table } from './dsl/table.ts'
 export { untilTimeLimit, untilWindowCloses, type Suppression } from './dsl/suppression.ts'
@@ -20,15 +15,15 @@ export type { TableJoinOptions } from './dsl/stream-table-join.ts'
 export type { TableTableOptions } from './dsl/table-table-join.ts'
 export type { ForeignKeyOptions } from './dsl/foreign-key-join.ts'
 export type { GroupedTable } from './dsl/grouped-table.ts'
-export type {
-  GroupOptions,
-  ProcessOptions,
-  RepartitionOptions,
-  SinkOptions,
-  SourceOptions,
-} from './dsl/stream-options.ts'
+export type { GroupOptions, ProcessOptions, RepartitionOptions } from './dsl/stream-options.ts'
+export type { SinkOptions, SourceOptions } from './dsl/stream-options.ts'
 export type { SinkTopic, Topic } from './topology/topic.ts'
 export type { Topology } from './topology/topology.ts'
+export { aggregatorOf, allOf, averageOf } from './operators/aggregators/aggregators.ts'
+export { collectOf, countOf, firstOf, lastOf } from './operators/aggregators/aggregators.ts'
+export { maxOf, minOf, sumOf, topOf } from './operators/aggregators/aggregators.ts'
+export type { Aggregator, ReversibleAggregator } from './operators/aggregators/aggregators.ts'
+export type { CollectOptions, LastOption, TopOptions } from './operators/aggregators/aggregators.ts'
 export type { FailurePolicy } from './topology/graph.ts'
 
 // How records are written.

@@ -8,7 +8,7 @@ import { untilTimeLimit, untilWindowCloses } from './suppression.ts'
 import type { Table } from './table.ts'
 import { topic } from './topic.ts'
 import { topology } from './topology.ts'
-import { session, tumbling } from './windows.ts'
+import { session, sliding, tumbling } from './windows.ts'
 
 const prices = topic('prices', { key: string, value: json<number>() })
 const asked = topic('asked', { key: string, value: json<string>() })
@@ -72,6 +72,25 @@ describe('until a window closes', () => {
     })
     await send(driver, ['a', 1, 0], ['a', 1, 8_000], ['b', 1, 9_000], ['c', 1, 23_000])
     expect(driver.output(visits).values()).toEqual([2])
+  })
+
+  test('a sliding window closes its grace after its end', async () => {
+    await using driver = driverOf((builder) => {
+      builder
+        .stream(prices)
+        .groupByKey()
+        .windowedBy(sliding('10s', { grace: '5s' }))
+        .count({ store: 'close-together' })
+        .suppress(untilWindowCloses(), { store: 'final' })
+        .toStream()
+        .to(perMinute)
+    })
+    await send(driver, ['a', 1, 20_000], ['b', 1, 24_999])
+    expect(driver.output(perMinute).values()).toEqual([])
+    await send(driver, ['b', 1, 25_000])
+    expect(driver.output(perMinute).keyValues()).toMatchObject([
+      [{ key: 'a', window: { startMs: 10_000 } }, 1],
+    ])
   })
 
   test('a row that was filtered out again is not sent', async () => {
