@@ -27,12 +27,11 @@ export type { CollectOptions, LastOption, TopOptions } from './operators/aggrega
 export type { FailurePolicy } from './topology/graph.ts'
 
 // How records are written.
-export { bytes } from './serde/bytes.ts'
-export { double, int32, long } from './serde/number.ts'
-export { json } from './serde/json.ts'
-export { string } from './serde/string.ts'
-export { sessionWindowed, windowed, type Window, type Windowed } from './serde/windowed-key.ts'
-export type { Deserializer, Serde, Serializer } from './serde/serde.ts'
+export { avro, bytes, double, int32, json, long, string } from './serde/index.ts'
+export { sessionWindowed, windowed, type Window, type Windowed } from './serde/index.ts'
+export { recordNameStrategy, topicNameStrategy, topicRecordNameStrategy } from './serde/index.ts'
+export type { AvroOptions, AvroSchema, SubjectNameStrategy } from './serde/index.ts'
+export type { Deserializer, Serde, Serializer } from './serde/index.ts'
 
 // Where state is kept.
 export { keyValueStore, type KeyValueStoreOptions } from './topology/key-value-store.ts'

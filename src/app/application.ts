@@ -70,7 +70,9 @@ export class Application implements AsyncDisposable {
         const answers = await Promise.all(this.#workers.map((worker) => worker.get(name, bytes)))
         const owner = answers.find((answer) => answer !== undefined)
         if (owner === undefined) throw unavailable(name)
-        return owner.found === undefined ? undefined : spec.value.deserialize(owner.found.value)
+        if (owner.found === undefined) return undefined
+        await spec.value.remote?.ready(owner.found.value)
+        return spec.value.deserialize(owner.found.value)
       },
     }
   }

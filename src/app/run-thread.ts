@@ -3,7 +3,9 @@ import { systemClock } from '../core/clock.ts'
 import { assertNever, StreamsError } from '../core/errors.ts'
 import { kafkajsPort } from '../kafka/kafkajs/kafkajs-port.ts'
 import { directoryStorage } from '../runtime/state-directory/directory-storage.ts'
+import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { StreamThread } from '../runtime/thread/stream-thread.ts'
+import { confluentRegistry } from '../serde/registry/confluent-registry.ts'
 import { errorData } from './error-data.ts'
 import { findValue } from './find-value.ts'
 import { loadTopology } from './load-topology.ts'
@@ -37,6 +39,9 @@ async function run(
     application: config.applicationId,
     thread: config.threadIndex,
   })
+  const registry = start.schemaRegistry && confluentRegistry(start.schemaRegistry, systemClock)
+  const serdes = new RemoteSerdes(registry, logger)
+  await serdes.openAll(topology)
   const port = kafkajsPort(connection, { logger, clock: systemClock })
   try {
     await port.connect()
@@ -45,6 +50,7 @@ async function run(
       config,
       port,
       storage: directoryStorage(start.statePath),
+      openSerde: serdes.open,
       clock: systemClock,
       logger,
       onStateChange: (state) => post({ type: 'state', state }),

@@ -2,8 +2,13 @@ import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
+import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { openStateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
+import {
+  confluentRegistry,
+  type SchemaRegistryConnection,
+} from '../serde/registry/confluent-registry.ts'
 import { Application } from './application.ts'
 import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
 import { ApplicationLife } from './application-state.ts'
@@ -15,6 +20,8 @@ import { StreamWorker } from './stream-worker.ts'
 export interface StartOptions extends RunOptions, ConnectionOptions {
   /** Default: JSON lines of level `info` on standard output. */
   readonly log?: Partial<LogOptions>
+  /** For topologies with `avro`, `jsonSchema` or `protobuf` serdes. */
+  readonly schemaRegistry?: SchemaRegistryConnection
 }
 
 /**
@@ -22,7 +29,8 @@ export interface StartOptions extends RunOptions, ConnectionOptions {
  * by URL because every thread imports it anew: `start(import.meta.resolve('./orders.ts'), …)`.
  *
  * Rejects with `INVALID_TOPOLOGY`, `INVALID_CONFIG`, `BROKER_UNREACHABLE` or a `STATE_DIRECTORY_…`
- * error before anything runs; what goes wrong later rejects {@link Application.finished}.
+ * error, or one about schemas (`SCHEMA_…`, `REGISTRY_…`), before anything runs; what goes wrong
+ * later rejects {@link Application.finished}.
  */
 export async function start(topologyUrl: string, options: StartOptions): Promise<Application> {
   const topology = await loadTopology(topologyUrl)
@@ -32,6 +40,9 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
   const connection = connectionOf(options, applicationId)
   // One connection and away: a wrong address or password is said at once, in one line.
   await (await connect(connection, applicationId, silentLogger, systemClock)).close()
+  const { schemaRegistry } = options
+  const registry = schemaRegistry && confluentRegistry(schemaRegistry, systemClock)
+  await new RemoteSerdes(registry, silentLogger).openAll(topology)
   const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId)
   const life = new ApplicationLife()
   const workers: StreamWorker[] = []
@@ -42,6 +53,7 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
         fingerprint: topology.fingerprint,
         config,
         connection: { ...connection, clientId: clientIdOf(connection, config) },
+        schemaRegistry,
         statePath: directory.path,
         log: { level: 'info', pretty: false, file: undefined, ...options.log },
         compileCache: getCompileCacheDir() !== undefined,

@@ -13,6 +13,7 @@ function worker(module: string): { readonly worker: StreamWorker; readonly state
       fingerprint: 'none',
       config: config!,
       connection: { brokers: ['localhost:1'], clientId: 'app' },
+      schemaRegistry: undefined,
       statePath: 'nowhere',
       log: { level: 'silent', pretty: false, file: undefined },
       compileCache: false,

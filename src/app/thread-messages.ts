@@ -2,6 +2,7 @@ import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
+import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import type { ErrorData } from './error-data.ts'
 import type { LogOptions } from './pino-logger.ts'
 
@@ -12,6 +13,7 @@ export interface ThreadStart {
   readonly fingerprint: string
   readonly config: ThreadConfig
   readonly connection: KafkaConnection
+  readonly schemaRegistry: SchemaRegistryConnection | undefined
   /** The state directory of the process. */
   readonly statePath: string
   readonly log: LogOptions

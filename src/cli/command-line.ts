@@ -46,6 +46,13 @@ export interface Command {
 export const connectionOptions: OptionSpecs = {
   brokers: { type: 'string', value: 'HOST:PORT,…', help: 'brokers to begin with (localhost:9092)' },
   'client-id': { type: 'string', value: 'ID', help: "our name in the brokers' logs" },
+  'schema-registry': { type: 'string', value: 'URL', help: 'for topologies with schemas' },
+  'schema-registry-username': { type: 'string', value: 'NAME', help: 'user for the registry' },
+  'schema-registry-password': {
+    type: 'string',
+    value: 'TEXT',
+    help: 'password for the registry; prefer the environment',
+  },
   tls: { type: 'boolean', help: 'connect with TLS' },
   'sasl-mechanism': {
     type: 'string',

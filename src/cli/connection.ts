@@ -3,6 +3,7 @@ import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import { connect, type ConnectionOptions } from '../app/connect.ts'
 import { KafkaError, type KafkaPort } from '../kafka/port.ts'
+import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import { badUsage, type CommandLine } from './command-line.ts'
 
 /** Where Kafka is, from the options that every command shares. */
@@ -26,6 +27,21 @@ export function connectionFrom(line: CommandLine): ConnectionOptions {
             password: required(line, 'sasl-password'),
           },
         }),
+  }
+}
+
+/** Where schemas are, for topologies that use them. */
+export function schemaRegistryFrom(line: CommandLine): SchemaRegistryConnection | undefined {
+  const url = line.text('schema-registry')
+  if (url === undefined) return undefined
+  const [username, password] = [
+    line.text('schema-registry-username'),
+    line.text('schema-registry-password'),
+  ]
+  return {
+    url,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
   }
 }
 

@@ -6,7 +6,7 @@ import { systemClock } from '../core/clock.ts'
 import { messageOf, StreamsError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { connectionOptions, type Command, type CommandLine } from './command-line.ts'
-import { connectionFrom } from './connection.ts'
+import { connectionFrom, schemaRegistryFrom } from './connection.ts'
 import { isTerminal, printError } from './terminal.ts'
 import { topologyModule } from './topology-module.ts'
 
@@ -71,7 +71,13 @@ export const run: Command = {
 
 /** All of `start`'s options as they were given. */
 function startOptions(line: CommandLine): StartOptions & { readonly log: LogOptions } {
-  return { ...connectionFrom(line), ...runOptions(line), log: logOptions(line) }
+  const schemaRegistry = schemaRegistryFrom(line)
+  return {
+    ...connectionFrom(line),
+    ...runOptions(line),
+    ...(schemaRegistry === undefined ? {} : { schemaRegistry }),
+    log: logOptions(line),
+  }
 }
 
 function runOptions(line: CommandLine): RunOptions {

@@ -1,5 +1,6 @@
 import type { Serde } from '../serde/serde.ts'
 import { json } from '../serde/json.ts'
+import { boundTo } from '../serde/registry/remote-serde.ts'
 import { dropNullKeys } from '../operators/drop-null-keys.ts'
 import { storeView, type TableView } from '../operators/table-view.ts'
 import type { GraphBuilder, ProcessorDraft } from '../topology/graph-builder.ts'
@@ -107,9 +108,10 @@ export interface RepartitionRequest extends SerdeOverrides {
  */
 export function repartition(flow: Flow, request: RepartitionRequest): Flow {
   const { graph, words } = flow
-  const key = request.key ?? flow.key
-  if (key === undefined) throw unknownKey(`repartition "${request.name}"`)
-  const value = request.value ?? flow.value ?? json<unknown>()
+  const givenKey = request.key ?? flow.key
+  if (givenKey === undefined) throw unknownKey(`repartition "${request.name}"`)
+  const key = boundTo(givenKey, request.name, 'key')
+  const value = boundTo(request.value ?? flow.value ?? json<unknown>(), request.name, 'value')
   const topic = graph.addRepartition({ name: request.name, partitions: request.partitions })
   const { from } =
     request.keepsNullKeys === true

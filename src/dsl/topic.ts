@@ -1,4 +1,5 @@
 import { bytes } from '../serde/bytes.ts'
+import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import { checkKafkaName } from '../topology/names.ts'
 import type { Topic } from '../topology/topic.ts'
@@ -12,7 +13,8 @@ export function topic<K, V>(
   serdes: { readonly key: Serde<K>; readonly value: Serde<V> },
 ): Topic<K, V> {
   checkKafkaName('a topic', name)
-  return Object.freeze({ name, key: serdes.key, value: serdes.value })
+  const key = boundTo(serdes.key, name, 'key')
+  return Object.freeze({ name, key, value: boundTo(serdes.value, name, 'value') })
 }
 
 /** A topic for records that failed: their bytes as they were read, the reason in the headers. */

@@ -1,4 +1,5 @@
 import { StreamsError } from '../core/errors.ts'
+import { remoteAround } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Change } from '../topology/processor.ts'
 
@@ -13,6 +14,11 @@ const HAS_OLD = 2
 export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
   return {
     name: `change(${inner.name})`,
+    ...remoteAround(
+      inner,
+      (bytes) => (bytes.length < 5 ? [] : [newPart(bytes), oldPart(bytes)]),
+      changeSerde,
+    ),
     serialize: ({ newValue, oldValue }) => {
       const newBytes = newValue === null ? undefined : inner.serialize(newValue)
       const newLength = newBytes?.length ?? 0
@@ -26,14 +32,16 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
     },
     deserialize: (bytes) => {
       const flags = bytes[0] ?? 0
-      const newEnd = 5 + lengthOf(bytes)
       return {
-        newValue: flags & HAS_NEW ? inner.deserialize(bytes.subarray(5, newEnd)) : null,
-        oldValue: flags & HAS_OLD ? inner.deserialize(bytes.subarray(newEnd)) : null,
+        newValue: flags & HAS_NEW ? inner.deserialize(newPart(bytes)) : null,
+        oldValue: flags & HAS_OLD ? inner.deserialize(oldPart(bytes)) : null,
       }
     },
   }
 }
+
+const newPart = (bytes: Uint8Array): Uint8Array => bytes.subarray(5, 5 + lengthOf(bytes))
+const oldPart = (bytes: Uint8Array): Uint8Array => bytes.subarray(5 + lengthOf(bytes))
 
 function lengthOf(bytes: Uint8Array): number {
   const length =

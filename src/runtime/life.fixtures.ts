@@ -3,8 +3,10 @@ import type { Logger } from '../core/logger.ts'
 import type { TaskId } from '../core/task-id.ts'
 import type { SimulatedCluster } from '../kafka/memory/simulated-cluster.ts'
 import type { KafkaPort } from '../kafka/port.ts'
+import type { SchemaRegistry } from '../serde/registry/schema-registry.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
+import { RemoteSerdes } from './task/remote-serdes.ts'
 import type { LocalStorage } from './thread/local-storage.ts'
 import { StreamThread } from './thread/stream-thread.ts'
 import type { ThreadConfig } from './thread/thread-config.ts'
@@ -39,6 +41,8 @@ export interface LifeOptions extends Partial<Omit<ThreadConfig, 'applicationId'>
   readonly storage?: LocalStorage
   /** Its name as a client of the cluster; one of its own for each life. */
   readonly clientId: string
+  /** Of schemas, for topologies that need one. */
+  readonly registry?: SchemaRegistry
 }
 
 export interface Note {
@@ -63,7 +67,7 @@ export class Life {
   #dead = false
 
   constructor(
-    { topology, disk, storage, clientId, ...overrides }: LifeOptions,
+    { topology, disk, storage, clientId, registry, ...overrides }: LifeOptions,
     cluster: SimulatedCluster,
     clock: Clock,
     onNote: (life: Life, note: Note) => void,
@@ -73,19 +77,23 @@ export class Life {
     this.#storage = disk.mount()
     this.#clock = new PausableClock(clock)
     const port = cluster.port(clientId)
+    const logger = loggerTo((note) => {
+      this.notes.push(note)
+      onNote(this, note)
+    })
+    const serdes = new RemoteSerdes(registry, logger)
     this.thread = new StreamThread({
       topology,
       config: { ...testConfig, applicationId: topology.name, processId: clientId, ...overrides },
       port,
       storage: storage ?? this.#storage,
       clock: this.#clock,
-      logger: loggerTo((note) => {
-        this.notes.push(note)
-        onNote(this, note)
-      }),
+      openSerde: serdes.open,
+      logger,
       onStateChange: (state) => this.states.push(state),
     })
     this.ended = this.#connected(port)
+      .then(() => serdes.openAll(topology))
       .then(() => this.thread.run())
       .then(
         () => undefined,

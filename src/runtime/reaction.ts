@@ -14,9 +14,13 @@ export type Reaction = 'record' | 'migrated' | 'wipe-and-restore' | 'stop'
 
 export function reactionTo(error: unknown): Reaction {
   if (error instanceof KafkaError) return reactionToKafka(error)
-  if (isStreamsError(error)) return reactionToCode(error.code)
+  if (isStreamsError(error)) return reactionToCode(isPending(error) ? 'SCHEMA_PENDING' : error.code)
   return 'stop'
 }
+
+/** A store or a sink says what it was doing when a schema was not known yet. */
+const isPending = ({ cause }: StreamsError): boolean =>
+  isStreamsError(cause) && cause.code === 'SCHEMA_PENDING'
 
 function reactionToKafka(error: KafkaError): Reaction {
   switch (error.kind) {
@@ -37,8 +41,11 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'SERDE_FAILED':
     case 'PROCESSING_FAILED':
     case 'RECORD_LATE':
+    case 'SCHEMA_MISSING':
       return 'record'
     case 'TASK_MIGRATED':
+    case 'SCHEMA_PENDING':
+    case 'REGISTRY_UNREACHABLE':
       return 'migrated'
     case 'TASK_CORRUPTED':
     case 'STATE_CORRUPTED':
@@ -61,6 +68,8 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'REDRIVE_STOPPED':
     case 'REPLAY_UNFINISHED':
     case 'GROUP_ACTIVE':
+    case 'SCHEMA_INCOMPATIBLE':
+    case 'REGISTRY_REFUSED':
       return 'stop'
   }
 }

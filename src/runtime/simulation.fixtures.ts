@@ -16,7 +16,7 @@ import { Life, type LifeOptions, type Note } from './life.fixtures.ts'
 
 export { Disk } from './disk.fixtures.ts'
 
-export const bytesOf = (text: string): Uint8Array => Buffer.from(text)
+export const bytesOf = (text: string | Uint8Array): Uint8Array => Buffer.from(text)
 export const textOf = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes).toString()
 
@@ -32,6 +32,11 @@ export interface InputRecord {
   readonly value: string | null
   readonly timestampMs: number
   readonly headers?: Headers
+}
+
+/** A record whose value may be no text. */
+export interface RawInputRecord extends Omit<InputRecord, 'value'> {
+  readonly value: string | Uint8Array | null
 }
 
 export class Simulation implements Disposable {
@@ -81,7 +86,7 @@ export class Simulation implements Disposable {
   }
 
   /** Puts records into their topics, by key where they have one, at this very moment. */
-  write(records: readonly InputRecord[], partitions = 2): void {
+  write(records: readonly RawInputRecord[], partitions = 2): void {
     for (const { topic, key, value, timestampMs, headers = noHeaders } of records) {
       const builder = new BatchBuilder(256)
       const keyBytes = key === null ? null : bytesOf(key)

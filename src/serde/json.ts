@@ -1,8 +1,21 @@
 import type { Serde } from './serde.ts'
+import { validated, type StandardSchema } from './standard-schema.ts'
 import { decodeUtf8 } from './string.ts'
 
-/** JSON text in UTF-8. `undefined`, which JSON has no word for, is refused. */
-export const json = <T>(): Serde<T> => jsonSerde as Serde<T>
+/**
+ * JSON text in UTF-8. `undefined`, which JSON has no word for, is refused. With a schema (zod,
+ * valibot or any other Standard Schema that validates synchronously) what is read is validated, and
+ * is what the schema makes of it; a record that fails goes where bad records go. What is written is
+ * checked by the compiler only.
+ */
+export const json = <T>(schema?: StandardSchema<T>): Serde<T> =>
+  schema === undefined
+    ? (jsonSerde as Serde<T>)
+    : {
+        name: 'json',
+        serialize: jsonSerde.serialize,
+        deserialize: (bytes) => validated(schema, jsonSerde.deserialize(bytes)),
+      }
 
 const jsonSerde: Serde<unknown> = {
   name: 'json',

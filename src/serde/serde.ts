@@ -1,14 +1,19 @@
+import type { RemoteSerde } from './registry/remote-serde.ts'
+
 /**
  * Serialises values for a topic or a store. Function properties, not methods, so that a sink of
  * another type does not compile.
  */
 export interface Serializer<in T> {
   readonly serialize: (value: T) => Uint8Array
+  /** Of a serde that has to ask a schema registry. */
+  readonly remote?: RemoteSerde
 }
 
 export interface Deserializer<out T> {
   /** May throw: the record then goes where the topology sends records it cannot read. */
   readonly deserialize: (bytes: Uint8Array) => T
+  readonly remote?: RemoteSerde
 }
 
 /** Both ways. Null never reaches a serde: it is a null key or a tombstone. */

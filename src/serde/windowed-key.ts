@@ -1,5 +1,6 @@
 import type { Duration } from '../core/duration.ts'
 import { durationMs } from '../core/duration.ts'
+import { remoteAround } from './registry/remote-serde.ts'
 import type { Serde } from './serde.ts'
 
 /** Milliseconds since the epoch. A tumbling or hopping window does not contain its end. */
@@ -28,6 +29,11 @@ export const windowed = <K>(key: Serde<K>, size?: Duration): Serde<Windowed<K>> 
 
 export const timeWindowed = <K>(inner: Serde<K>, sizeMs: number): Serde<Windowed<K>> => ({
   name: `windowed(${inner.name})`,
+  ...remoteAround(
+    inner,
+    (bytes) => [bytes.subarray(0, -TIME_BYTES)],
+    (bound) => timeWindowed(bound, sizeMs),
+  ),
   serialize: ({ key, window }) => {
     const [bytes, end] = withRoom(inner.serialize(key), TIME_BYTES)
     writeTime(bytes, window.startMs, end)
@@ -47,6 +53,7 @@ export const timeWindowed = <K>(inner: Serde<K>, sizeMs: number): Serde<Windowed
  */
 export const sessionWindowed = <K>(inner: Serde<K>): Serde<Windowed<K>> => ({
   name: `session-windowed(${inner.name})`,
+  ...remoteAround(inner, (bytes) => [bytes.subarray(0, -2 * TIME_BYTES)], sessionWindowed),
   serialize: ({ key, window }) => {
     const [bytes, end] = withRoom(inner.serialize(key), 2 * TIME_BYTES)
     writeTime(bytes, window.endMs, end)

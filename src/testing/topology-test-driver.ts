@@ -6,7 +6,10 @@ import { ManualClock } from '../core/manual-clock.ts'
 import { newThreadCounters, type ThreadCounters } from '../core/metrics.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import { taskId } from '../core/task-id.ts'
+import { yieldToEventLoop } from '../core/yield.ts'
+import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { Task } from '../runtime/task/task.ts'
+import { MemoryRegistry } from '../serde/registry/memory-registry.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
 import type { ReadOnlySessionStore, ReadOnlyWindowStore } from '../state/window-store.ts'
@@ -15,6 +18,9 @@ import { topicName, type SourceNode, type SubTopology } from '../topology/graph.
 import type { Topic } from '../topology/topic.ts'
 import type { Topology } from '../topology/topology.ts'
 import { Pipe } from './pipe.ts'
+
+/** For all drivers: topics, and so their serdes, are shared by the topologies that use them. */
+const schemas = new MemoryRegistry()
 
 export interface TestDriverOptions {
   /** Where the wall clock begins; default 0. */
@@ -65,6 +71,8 @@ export class TopologyTestDriver implements AsyncDisposable {
   readonly #cacheMaxBytes: number
   readonly #pipes = new Map<string, Pipe>()
   readonly #drained = new Map<string, number>()
+  readonly #serdes = new RemoteSerdes(schemas, silentLogger)
+  #opened: Promise<void> | undefined
   readonly #tasks: readonly Task[]
   readonly counters: Readonly<ThreadCounters> = newThreadCounters()
 
@@ -87,6 +95,7 @@ export class TopologyTestDriver implements AsyncDisposable {
       supply: {
         take: (topic) => this.#pipe(topic).take(),
         mayHaveMore: () => false,
+        wake: () => this.#run(),
       },
       collector: {
         send: (topic, _partition, timestampMs, key, value, headers) =>
@@ -106,6 +115,7 @@ export class TopologyTestDriver implements AsyncDisposable {
       readCacheMaxBytes: 1024 * 1024,
       // As in Kafka Streams' own driver: what has closed is seen with the record that closes it.
       closeIntervalMs: 0,
+      openSerde: this.#serdes.open,
       onCommitRequest: () => {},
     })
     task.start(sources.map((topic) => ({ topic, partition: 0, offset: 0, metadata: '' })))
@@ -137,20 +147,38 @@ export class TopologyTestDriver implements AsyncDisposable {
       value: Uint8Array | null,
       options: SendOptions = {},
     ): Promise<void> => {
+      if (this.#asksRegistry) await this.#open()
       const { timestampMs = this.#clock.nowMs(), headers = noHeaders } = options
       this.#pipe(topic.name).append({ timestampMs, key, value, headers })
       this.#run()
-      await Promise.resolve()
+      // Long enough for a schema to be found.
+      await (this.#asksRegistry ? yieldToEventLoop() : Promise.resolve())
     }
+    const serialized = (key: K | null, value: V | null, options?: SendOptions): Promise<void> =>
+      sendBytes(
+        key === null ? null : topic.key.serialize(key),
+        value === null ? null : topic.value.serialize(value),
+        options,
+      )
     return {
       sendBytes,
-      send: (key, value, options) =>
-        sendBytes(
-          key === null ? null : topic.key.serialize(key),
-          value === null ? null : topic.value.serialize(value),
-          options,
-        ),
+      send: this.#asksRegistry
+        ? async (key, value, options) => {
+            await this.#open()
+            await serialized(key, value, options)
+          }
+        : serialized,
     }
+  }
+
+  get #asksRegistry(): boolean {
+    return this.#serdes.areNeededBy(this.#topology)
+  }
+
+  /** Its serdes have their ids from a registry in memory, which knows every schema. */
+  #open(): Promise<void> {
+    this.#opened ??= this.#serdes.openAll(this.#topology)
+    return this.#opened
   }
 
   /** Until no task has anything left to read; every record is committed by itself. */

@@ -1,3 +1,4 @@
+import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { KeyValueStoreSpec } from '../state/store-spec.ts'
 import { invalidTopology } from './invalid-topology.ts'
@@ -55,8 +56,8 @@ export function keyValueStore<K, V>(
   return Object.freeze({
     kind: 'key-value',
     name,
-    key: options.key,
-    value: options.value,
+    key: boundTo(options.key, name, 'key'),
+    value: boundTo(options.value, name, 'value'),
     backend: options.backend ?? 'lmdb',
     logged: options.logged ?? true,
     changelogConfigs: Object.freeze({ ...options.changelogConfigs }),

@@ -1,4 +1,5 @@
 import { durationMs, type Duration } from '../core/duration.ts'
+import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import { sessionWindowed, timeWindowed } from '../serde/windowed-key.ts'
 import type { SessionStoreSpec, StoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
@@ -62,12 +63,13 @@ export function windowStoreSpec<K, V>(
     readonly duplicates: boolean
   },
 ): WindowStoreSpec<K, V> {
-  const { sizeMs, ...settings } = windows
+  const { sizeMs, ...spans } = windows
+  const settings = settingsOf(name, options)
   return Object.freeze({
     kind: 'window',
-    ...settingsOf(name, options),
     ...settings,
-    key: timeWindowed(options.key, sizeMs),
+    ...spans,
+    key: timeWindowed(settings.innerKey, sizeMs),
     // Of duplicates none replaces another: there is nothing to coalesce.
     cached: !windows.duplicates && (options.cached ?? true),
   })
@@ -77,22 +79,24 @@ export const sessionStoreSpec = <K, V>(
   name: string,
   options: KeyValueStoreOptions<K, V>,
   { retentionMs, gapMs }: { readonly retentionMs: number; readonly gapMs: number },
-): SessionStoreSpec<K, V> =>
-  Object.freeze({
+): SessionStoreSpec<K, V> => {
+  const settings = settingsOf(name, options)
+  return Object.freeze({
     kind: 'session',
-    ...settingsOf(name, options),
+    ...settings,
     retentionMs,
     groupMs: Math.max(gapMs, 1),
-    key: sessionWindowed(options.key),
+    key: sessionWindowed(settings.innerKey),
   })
+}
 
 function settingsOf<K, V>(name: string, options: KeyValueStoreOptions<K, V>) {
   checkKafkaName('a store', name)
-  const serde: Serde<K> = options.key
+  const serde: Serde<K> = boundTo(options.key, name, 'key')
   return {
     name,
     innerKey: serde,
-    value: options.value,
+    value: boundTo(options.value, name, 'value'),
     backend: options.backend ?? ('lmdb' as const),
     logged: options.logged ?? true,
     changelogConfigs: Object.freeze({ ...options.changelogConfigs }),

@@ -8,6 +8,7 @@ import { SimulatedCluster } from '../../src/kafka/memory/simulated-cluster.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
 import { directoryStorage } from '../../src/runtime/state-directory/directory-storage.ts'
 import { openStateDirectory } from '../../src/runtime/state-directory/state-directory.ts'
+import { RemoteSerdes } from '../../src/runtime/task/remote-serdes.ts'
 import { StreamThread } from '../../src/runtime/thread/stream-thread.ts'
 import orders from '../orders.ts'
 import { demoFolder } from './demo-folder.ts'
@@ -87,6 +88,7 @@ function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: s
     config: config as NonNullable<typeof config>,
     port,
     storage: directoryStorage(directory.path),
+    openSerde: new RemoteSerdes(undefined, silentLogger).open,
     clock: systemClock,
     logger: silentLogger,
     onStateChange: (to) => {

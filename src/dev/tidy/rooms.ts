@@ -28,6 +28,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const packagesAtHome: Readonly<Record<string, string>> = {
   kafkajs: 'src/kafka/kafkajs/',
   lmdb: 'src/state/lmdb/',
+  avsc: 'src/serde/avro/',
+  '@kafkajs': 'src/serde/registry/',
 }
 
 /**

@@ -1,5 +1,6 @@
 import { hash as digest } from 'node:crypto'
 import { StreamsError } from '../../core/errors.ts'
+import { remoteAround } from '../../serde/registry/remote-serde.ts'
 import type { Serde, Serializer } from '../../serde/serde.ts'
 
 /** What the right side does with a subscription, and when it answers (KIP-213). */
@@ -60,6 +61,7 @@ export const subscriptionSerde: Serde<Subscription> = {
 /** A byte of flags, the hash, the value. */
 export const answerSerde = <V>(inner: Serde<V>): Serde<Answer<V>> => ({
   name: `answer(${inner.name})`,
+  ...remoteAround(inner, (bytes) => [unpack(bytes).rest], answerSerde),
   serialize: ({ hash, value }) =>
     value === null ? pack(0, hash, nothing) : pack(HAS_VALUE, hash, inner.serialize(value)),
   deserialize: (bytes) => {

@@ -1,6 +1,7 @@
 import { AssertionFailure, isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import { KafkaError } from '../../kafka/port.ts'
+import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import {
   topicName,
@@ -22,6 +23,8 @@ export interface CompileDependencies {
   readonly applicationId: string
   readonly meta: RecordMeta
   readonly collector: RecordCollector
+  /** Has a serde ask its schema registry, in the background. */
+  readonly openSerde: (remote: RemoteSerde) => void
   /** Everything of a step's context but its outputs. */
   readonly contextOf: (node: ProcessorNode) => Omit<OperatorContext, 'emit' | 'emitTo'>
 }
@@ -151,6 +154,9 @@ function compileSink(node: SinkNode, deps: CompileDependencies): Emit {
   if (typeof target !== 'function') return write(target, topicName(target.topic, applicationId))
   return (key, value, timestampMs, headers) => {
     const chosen = target(value, meta.at(key, timestampMs, headers))
+    for (const { remote } of [chosen.key, chosen.value]) {
+      if (remote?.isOpen === false) deps.openSerde(remote)
+    }
     write(chosen, topicName(chosen.topic, applicationId))(key, value, timestampMs, headers)
   }
 }

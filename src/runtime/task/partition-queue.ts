@@ -2,6 +2,7 @@ import type { Meta, Offset, RawRecord } from '../../core/record.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import { isStreamsError, StreamsError } from '../../core/errors.ts'
 import type { RecordRun } from '../../kafka/client/record-run.ts'
+import type { Deserializer } from '../../serde/serde.ts'
 import type { SourceNode } from '../../topology/graph.ts'
 
 /** Where a task pulls its input from; pulling is the back-pressure. */
@@ -11,6 +12,8 @@ export interface RecordSupply {
    * Whether the broker is known to hold, or may hold, more committed records from this position.
    */
   readonly mayHaveMore: (topic: string, partition: number, position: Offset) => boolean
+  /** What a partition waited for is there: the loop may look again. */
+  readonly wake: () => void
 }
 
 /**
@@ -23,7 +26,12 @@ export class PartitionQueue {
   readonly source: SourceNode
   readonly #supply: RecordSupply
   readonly #meta: RecordMeta
+  readonly #asks: boolean
   #run: RecordRun | undefined
+  /** The run stands at a record that cannot be read before something else is known. */
+  #isWaiting = false
+  #isAnswered = false
+  #waitFailure: unknown
   #position: Offset
   hasHead = false
   headKey: unknown = null
@@ -48,6 +56,7 @@ export class PartitionQueue {
     this.#position = position
     this.#supply = supply
     this.#meta = meta
+    this.#asks = source.key.remote !== undefined || source.value.remote !== undefined
   }
 
   /** The next offset to process: what a commit writes. */
@@ -61,12 +70,14 @@ export class PartitionQueue {
 
   /** Makes sure there is a head if a record has arrived. */
   fill(): boolean {
+    if (this.#isWaiting && !this.#resumes()) return false
     while (!this.hasHead) {
       if (this.#run === undefined) {
         this.#run = this.#supply.take(this.topic, this.partition)
         if (this.#run === undefined) return false
       }
       if (this.#run.next()) {
+        if (this.#asks && this.#mustWait(this.#run)) return false
         this.#decode(this.#run)
       } else {
         // Markers, aborted records and gaps at the end are passed, so that lag comes down to zero.
@@ -74,6 +85,36 @@ export class PartitionQueue {
         this.#run = undefined
       }
     }
+    return true
+  }
+
+  /** Whether a schema has to be fetched first, which then is under way. */
+  #mustWait(run: RecordRun): boolean {
+    const { key, value } = this.source
+    const waiting = askedFor(key, run.key) ?? askedFor(value, run.value)
+    if (waiting === undefined) return false
+    this.#isWaiting = true
+    this.#isAnswered = false
+    waiting
+      .catch((error: unknown) => {
+        this.#waitFailure = error
+      })
+      .finally(() => {
+        this.#isAnswered = true
+        this.#supply.wake()
+      })
+    return true
+  }
+
+  /** Throws why the schema could not be fetched. */
+  #resumes(): boolean {
+    if (!this.#isAnswered) return false
+    const failure = this.#waitFailure
+    this.#waitFailure = undefined
+    if (failure !== undefined) throw failure
+    this.#isWaiting = false
+    if (this.#mustWait(this.run)) return false
+    this.#decode(this.run)
     return true
   }
 
@@ -94,7 +135,8 @@ export class PartitionQueue {
 
   /** Whether it is empty although the broker has more: the task should wait for it. */
   isLagging(): boolean {
-    return !this.fill() && this.#supply.mayHaveMore(this.topic, this.partition, this.#position)
+    if (this.fill()) return false
+    return this.#isWaiting || this.#supply.mayHaveMore(this.topic, this.partition, this.#position)
   }
 
   /** The head as it was read, for a dead letter; valid until it is passed. */
@@ -144,5 +186,18 @@ export class PartitionQueue {
       hint: "Check the topic's serdes and timestamp extractor, or send such records to a dead-letter topic.",
       cause,
     })
+  }
+}
+
+/** Bytes that are no record of the serde are for `deserialize` to complain of. */
+function askedFor(
+  { remote }: Deserializer<unknown>,
+  bytes: Uint8Array | null,
+): Promise<void> | undefined {
+  if (remote === undefined || bytes === null) return undefined
+  try {
+    return remote.ready(bytes)
+  } catch {
+    return undefined
   }
 }

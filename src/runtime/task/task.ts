@@ -7,6 +7,7 @@ import { RecordMeta } from '../../core/record-meta.ts'
 import { parseTaskId, type TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { CommittedOffset } from '../../kafka/port.ts'
+import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import {
@@ -49,6 +50,8 @@ export interface TaskOptions {
   readonly readCacheMaxBytes: number
   /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
   readonly closeIntervalMs?: number
+  /** See {@link compileGraph}. */
+  readonly openSerde: (remote: RemoteSerde) => void
   /** See {@link InputOrder}; 0 by default. */
   readonly maxTaskIdleMs?: number
   /** A step asked for a commit soon. */
@@ -143,6 +146,7 @@ export class Task {
       applicationId: this.#options.applicationId,
       meta: this.#meta,
       collector: this.#collector,
+      openSerde: this.#options.openSerde,
       contextOf: (node) => this.#contextOf(node),
     })
     this.#inputs = positions.map((position) => this.#inputAt(position))

@@ -51,6 +51,8 @@ export class InputSupply implements RecordSupply {
     return this.#done.splice(0)
   }
 
+  readonly wake = (): void => this.#options.onEvent()
+
   readonly take = (topic: string, partition: number): RecordRun | undefined => {
     try {
       return this.#options.fetcher.take(topic, partition)

@@ -8,6 +8,7 @@ import { yieldToEventLoop } from '../../core/yield.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { GroupMembership } from '../../kafka/client/group-membership.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
+import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -48,6 +49,8 @@ export interface StreamThreadOptions {
   readonly config: ThreadConfig
   readonly port: KafkaPort
   readonly storage: LocalStorage
+  /** Has a serde ask its schema registry, in the background. */
+  readonly openSerde: (remote: RemoteSerde) => void
   readonly clock: Clock
   readonly logger: Logger
   readonly onStateChange: (state: ThreadState) => void
@@ -162,6 +165,7 @@ export class StreamThread {
       maxTaskIdleMs: config.maxTaskIdleMs,
       collector: this.#outgoing.collector,
       counters: this.#counters,
+      openSerde: this.#options.openSerde,
       onCommitRequest: this.#committer.request,
     })
   }
