@@ -285,7 +285,7 @@ function serialisation(open: OpenStore): void {
 
   test('a stored value that cannot be read is refused with the name of the store', async () => {
     await using under = await open(string, int32)
-    const entry = under.handle.restoredEntry(Buffer.from('a'), Buffer.from('no int32'), 1)
+    const entry = under.handle.restoredEntry(Buffer.from('a'), Buffer.from('no int32'), 1)!
     under.backend.checkpoint([{ store: 'totals', entries: [entry], position: 1 }])
     const refused = { code: 'SERDE_FAILED', message: expect.stringContaining('"totals"') as string }
     expect(() => under.store.get('a')).toThrow(expect.objectContaining(refused))

@@ -84,7 +84,7 @@ export function storeInATaskContract(open: OpenStore): void {
     expect(read()).toBeUndefined()
     for (const value of [1, 2]) {
       const before = read()
-      const entry = under.handle.restoredEntry(Buffer.from('a'), int32.serialize(value), value)
+      const entry = under.handle.restoredEntry(Buffer.from('a'), int32.serialize(value), value)!
       expect(read()).toEqual(before)
       under.backend.checkpoint([{ store: 'totals', entries: [entry], position: value }])
       expect(read()).toEqual({ value, timestampMs: value })

@@ -52,4 +52,16 @@ export interface SessionStoreSpec<K = unknown, V = unknown> extends WindowedSett
   readonly kind: 'session'
 }
 
-export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | SessionStoreSpec
+/** Rows by key and time: each version holds from its timestamp until that of the next one. */
+export interface VersionedStoreSpec<K = unknown, V = unknown> extends StoreSettings<K, V> {
+  readonly kind: 'versioned'
+  /**
+   * How far back a version can be asked for, and put: from the largest timestamp that was put. The
+   * latest version of a key stays.
+   */
+  readonly historyMs: number
+  /** Each version counts. */
+  readonly cached: false
+}
+
+export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | SessionStoreSpec | VersionedStoreSpec

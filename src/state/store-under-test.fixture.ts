@@ -100,7 +100,7 @@ export class StoreUnderTest<K, V> implements AsyncDisposable {
     )) {
       last.set(
         Buffer.from(key).toString('latin1'),
-        this.#handle.restoredEntry(key, value, timestampMs),
+        this.#handle.restoredEntry(key, value, timestampMs)!,
       )
     }
     const entries = [...last.values()].sort(([a], [b]) => compareBytes(a, b))

@@ -79,12 +79,15 @@ export interface StoreHandle {
   /**
    * A changelog record as it must stand in the local store. From then on reads go to the local
    * store every time, until the next put or flush: it changes when the entry is written there.
+   *
+   * Undefined where the order of records counts: what they come to is dirty then, and must be
+   * written with a checkpoint before others are replayed that do not follow on them.
    */
   readonly restoredEntry: (
     key: Uint8Array,
     value: Uint8Array | null,
     timestampMs: number,
-  ) => ByteEntry
+  ) => ByteEntry | undefined
   /** Drops everything held in memory. */
   readonly close: () => void
 }

@@ -1,4 +1,5 @@
 import type { Serde } from '../serde/serde.ts'
+import type { StoreSpec } from '../state/store-spec.ts'
 import type { FailurePolicy, GraphNode, NodeInput, OffsetReset, SourceNode } from './graph.ts'
 import { topicLabel } from './topic-label.ts'
 import type { Topology } from './topology.ts'
@@ -65,6 +66,8 @@ export interface StoreDescription {
   /** Of window and session stores; see their specification. */
   readonly retentionMs?: number
   readonly groupMs?: number
+  /** Of versioned stores. */
+  readonly historyMs?: number
 }
 
 /** The topology as data, in an order that is always the same. */
@@ -88,14 +91,24 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
       logged: store.logged,
       cached: store.cached,
       changelogConfigs: sortedByName(store.changelogConfigs),
-      ...(store.kind === 'key-value'
-        ? {}
-        : { retentionMs: store.retentionMs, groupMs: store.groupMs }),
+      ...timesOf(store),
     })),
     repartitions: [...topology.repartitions.values()].map(({ name, partitions }) => ({
       name,
       partitions: partitions ?? null,
     })),
+  }
+}
+
+function timesOf(store: StoreSpec): Pick<StoreDescription, 'retentionMs' | 'groupMs' | 'historyMs'> {
+  switch (store.kind) {
+    case 'key-value':
+      return {}
+    case 'versioned':
+      return { historyMs: store.historyMs }
+    case 'window':
+    case 'session':
+      return { retentionMs: store.retentionMs, groupMs: store.groupMs }
   }
 }
 

@@ -6,6 +6,7 @@ import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import type { RecordRun } from '../../kafka/client/record-run.ts'
 import { fetchTopicIds } from '../../kafka/client/topics.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { ByteEntry } from '../../state/backend.ts'
@@ -204,7 +205,8 @@ export class Restorer {
         while (run.next()) {
           records += 1
           if (run.key !== null) {
-            add(replay, task.stores.restoredEntry(store, run.key, run.value, run.timestampMs))
+            const { key, value, timestampMs } = run
+            add(replay, run, task.stores.restoredEntry(store, key, value, timestampMs))
           }
         }
         replay.at = run.endOffset
@@ -298,11 +300,15 @@ export class Restorer {
   }
 }
 
-function add(replay: Replay, entry: ByteEntry): void {
-  const [key, value] = entry
-  replay.pending.set(Buffer.prototype.latin1Slice.call(key, 0, key.length), entry)
+function add(replay: Replay, record: RecordRun, entry: ByteEntry | undefined): void {
+  const [key, value] = entry ?? [record.key ?? nothing, record.value]
+  if (entry !== undefined) {
+    replay.pending.set(Buffer.prototype.latin1Slice.call(key, 0, key.length), entry)
+  }
   replay.pendingBytes += key.length + (value === null ? 0 : value.length) + 64
 }
+
+const nothing = new Uint8Array(0)
 
 function clear(replay: Replay): void {
   replay.pending.clear()

@@ -7,6 +7,7 @@ import {
   openKeyValueStore,
   type KeyValueStoreContext,
 } from '../../state/key-value/key-value-store.ts'
+import { openVersionedStore } from '../../state/versioned/open-versioned-store.ts'
 import { openSessionStore, openWindowStore } from '../../state/window/open-window-store.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type {
@@ -145,10 +146,15 @@ export class TaskStores {
     )
   }
 
-  /** Replayed changelog records, each key once and sorted, with the position they bring it to. */
+  /**
+   * Replayed changelog records, each key once and sorted, with the position they bring it to; none
+   * where the store has replayed them itself.
+   */
   restore(store: string, entries: readonly ByteEntry[], position: Offset): void {
-    const { backend, origin } = this.#find(store)
-    backend.checkpoint([{ store, entries, position, origin }])
+    const { handle, backend, origin } = this.#find(store)
+    const replayed = [...handle.checkpoint()].flatMap((slice) => slice.entries)
+    const batch = { store, entries: replayed.length > 0 ? replayed : entries, position, origin }
+    backend.checkpoint([batch])
   }
 
   restoredEntry(
@@ -156,13 +162,15 @@ export class TaskStores {
     key: Uint8Array,
     value: Uint8Array | null,
     timestampMs: number,
-  ): ByteEntry {
+  ): ByteEntry | undefined {
     return this.#find(store).handle.restoredEntry(key, value, timestampMs)
   }
 
   /** The local copy cannot be trusted: start again from nothing. */
   wipe(store: string): void {
-    this.#find(store).backend.wipe(store)
+    const { handle, backend } = this.#find(store)
+    handle.close()
+    backend.wipe(store)
   }
 
   flush(): void {
@@ -243,5 +251,7 @@ function openStore(spec: StoreSpec, context: KeyValueStoreContext): StoreHandle 
       return openWindowStore(spec, context)
     case 'session':
       return openSessionStore(spec, context)
+    case 'versioned':
+      return openVersionedStore(spec, context)
   }
 }

@@ -26,14 +26,31 @@ export function changelogConfigs(store: StoreSpec): Readonly<Record<string, stri
   return configs
 }
 
-/** Kafka Streams' `windowstore.changelog.additional.retention.ms`: clocks differ, producers lag. */
-const RETENTION_MARGIN_MS = 86_400_000
+/**
+ * Clocks differ, producers lag: a day, as in Kafka Streams
+ * (`windowstore.changelog.additional.retention.ms` is what it has of window stores).
+ */
+const MARGIN_MS = 86_400_000
 
-/** What has expired in a window or session store goes from its changelog too. */
-const retention = (store: StoreSpec): Readonly<Record<string, string>> =>
-  store.kind === 'key-value' || store.retentionMs === Number.MAX_SAFE_INTEGER
-    ? {}
-    : {
-        'cleanup.policy': 'compact,delete',
-        'retention.ms': String(store.retentionMs + RETENTION_MARGIN_MS),
-      }
+/**
+ * What has expired in a window or session store goes from its changelog too. Of a versioned store
+ * compaction leaves all versions of a key until they are out of the history.
+ */
+function retention(store: StoreSpec): Readonly<Record<string, string>> {
+  switch (store.kind) {
+    case 'key-value':
+      return {}
+    case 'versioned':
+      return { 'min.compaction.lag.ms': String(withMargin(store.historyMs)) }
+    case 'window':
+    case 'session':
+      return store.retentionMs === Number.MAX_SAFE_INTEGER
+        ? {}
+        : {
+            'cleanup.policy': 'compact,delete',
+            'retention.ms': String(withMargin(store.retentionMs)),
+          }
+  }
+}
+
+const withMargin = (ms: number): number => Math.min(ms + MARGIN_MS, Number.MAX_SAFE_INTEGER)

@@ -7,7 +7,8 @@ import { Overlay } from '../cache/overlay.ts'
 import { OrderedByteMap } from '../memory/ordered-byte-map.ts'
 import type { FlushListener, KeyValue, ValueAndTimestamp } from '../store.ts'
 import type { Identity } from './key-space.ts'
-import { heapBytes, owned, type Rows } from './rows.ts'
+import { heapBytes, type Rows } from './rows.ts'
+import { owned } from './store-values.ts'
 
 /** What an update that waits takes beside its key and value. Measured under Node 24. */
 const PENDING_OVERHEAD_BYTES = 240

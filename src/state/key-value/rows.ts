@@ -1,4 +1,3 @@
-import { messageOf, StreamsError } from '../../core/errors.ts'
 import type { ByteEntry, ByteStore } from '../backend.ts'
 import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
 import { type DirtyEntry, WriteBuffer } from '../cache/write-buffer.ts'
@@ -6,6 +5,7 @@ import type { KeyValueStoreSpec } from '../store-spec.ts'
 import type { ChangelogWriter, KeyValue } from '../store.ts'
 import { type Identity, KeySpace } from './key-space.ts'
 import { ObjectCache } from './object-cache.ts'
+import { decodeValue, encodeValue, owned } from './store-values.ts'
 import { timestampedBytes, timestampedText, timestampOf, valueOf } from './timestamped-bytes.ts'
 
 /** What a row takes beside its key and value. Measured under Node 24. */
@@ -156,28 +156,11 @@ export class Rows<K, V> {
   }
 
   encodeValue(value: V): Uint8Array {
-    try {
-      return this.#spec.value.serialize(value)
-    } catch (error) {
-      throw new StreamsError('SERDE_FAILED', {
-        message: `store "${this.#spec.name}" cannot serialise a value with ${this.#spec.value.name}: ${messageOf(error)}`,
-        hint: 'Give the store the serde of its values, or change the values.',
-        cause: error,
-      })
-    }
+    return encodeValue(this.#spec, value)
   }
 
   decodeValue(stored: Uint8Array): V {
-    const bytes = valueOf(stored)
-    try {
-      return owned(this.#spec.value.deserialize(bytes))
-    } catch (error) {
-      throw new StreamsError('SERDE_FAILED', {
-        message: `store "${this.#spec.name}" cannot read a value with ${this.#spec.value.name}: ${messageOf(error)}`,
-        hint: 'Give the store the serde that its values were written with, or reset the application.',
-        cause: error,
-      })
-    }
+    return decodeValue(this.#spec, valueOf(stored))
   }
 
   clear(): void {
@@ -185,7 +168,3 @@ export class Rows<K, V> {
     this.buffer.clear()
   }
 }
-
-/** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
-export const owned = <T>(value: T): T =>
-  value instanceof Uint8Array ? (new Uint8Array(value) as T & Uint8Array) : value

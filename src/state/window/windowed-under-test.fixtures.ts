@@ -25,6 +25,7 @@ type Open<S> = (context: KeyValueStoreContext) => StoreHandle & { readonly store
 /** A store with a retention and what the runtime does to it: commits, checkpoints, restarts. */
 export class WindowedUnderTest<S> implements AsyncDisposable {
   readonly log: Logged[] = []
+  readonly meta = new RecordMeta()
   readonly #kind: Kind
   readonly #open: Open<S>
   readonly #directory: string | undefined
@@ -66,6 +67,17 @@ export class WindowedUnderTest<S> implements AsyncDisposable {
     }
   }
 
+  /** As `commit`, but of the checkpoint a crash leaves so many rows only. */
+  commitInPart(rows: number): void {
+    this.#handle.flush()
+    const position = this.#backend.position('windows') ?? 0
+    for (const slice of this.#handle.checkpoint()) {
+      const entries = slice.entries.slice(0, rows)
+      this.#backend.checkpoint([{ store: 'windows', entries, position }])
+      return
+    }
+  }
+
   /** What was not checkpointed is lost, and comes back from the changelog. */
   async restart(): Promise<void> {
     this.#handle.close()
@@ -76,9 +88,11 @@ export class WindowedUnderTest<S> implements AsyncDisposable {
     for (const { key, value, timestampMs } of this.log.slice(
       this.#backend.position('windows') ?? 0,
     )) {
-      last.set(key.toString('latin1'), this.#handle.restoredEntry(key, value, timestampMs))
+      const entry = this.#handle.restoredEntry(key, value, timestampMs)
+      if (entry !== undefined) last.set(key.toString('latin1'), entry)
     }
     const entries = [...last.values()].sort(([a], [b]) => compareBytes(a, b))
+    for (const slice of this.#handle.checkpoint()) entries.push(...slice.entries)
     this.#backend.checkpoint([{ store: 'windows', entries, position: this.log.length }])
   }
 
@@ -103,7 +117,7 @@ export class WindowedUnderTest<S> implements AsyncDisposable {
             timestampMs,
           }),
       },
-      meta: new RecordMeta(),
+      meta: this.meta,
       cacheMaxBytes: this.#kind.cacheMaxBytes,
       readCacheMaxBytes: 100_000,
     })
