@@ -4,8 +4,9 @@ import type { Serde } from '../serde/serde.ts'
 import type { GraphBuilder, SourceStep } from '../topology/graph-builder.ts'
 import type { OffsetReset, TopicRef } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
-import { storeNameOf, type AnyStoreSpec, type StoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf, type AnyStoreSpec } from '../topology/key-value-store.ts'
 import type { Topic } from '../topology/topic.ts'
+import type { AnyVersionedStoreSpec, TableStoreOption } from '../topology/versioned-store.ts'
 import type { AnyWindowedStoreSpec, StoreSpec } from '../topology/window-store.ts'
 import { declareStore, storeStep, type AnySerde, type Flow, type Words } from './flow.ts'
 import { mergeFlows } from './merge.ts'
@@ -61,7 +62,7 @@ export class TopologyBuilder {
   table<K, V>(
     topic: Topic<K, V>,
     options: SourceOptions<K, V> & {
-      readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+      readonly store: TableStoreOption<NonNullable<K>, NonNullable<V>>
     },
   ): Table<NonNullable<K>, NonNullable<V>> {
     const name = storeNameOf('table', options?.store)
@@ -71,7 +72,7 @@ export class TopologyBuilder {
   }
 
   /** A store for processors, which name it in their `stores`. */
-  addStateStore(store: AnyStoreSpec | AnyWindowedStoreSpec): void {
+  addStateStore(store: AnyStoreSpec | AnyWindowedStoreSpec | AnyVersionedStoreSpec): void {
     this.#graph.addStore(store as StoreSpec)
   }
 

@@ -6,12 +6,9 @@ import { storeView, type TableView } from '../operators/table-view.ts'
 import type { GraphBuilder, ProcessorDraft } from '../topology/graph-builder.ts'
 import type { NodeInput } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
-import {
-  keyValueStore,
-  type AnyStoreOption,
-  type KeyValueStoreSpec,
-} from '../topology/key-value-store.ts'
+import { keyValueStore, type KeyValueStoreSpec } from '../topology/key-value-store.ts'
 import type { OperatorFactory } from '../topology/processor.ts'
+import type { AnyTableStoreOption, VersionedStoreSpec } from '../topology/versioned-store.ts'
 import type { Stream } from './stream.ts'
 import type { Table } from './table.ts'
 
@@ -159,7 +156,7 @@ export function storeStep(
     key: flow.key ?? store.key,
     value: store.value,
     demandOldValues: () => {},
-    view: storeView(store.name),
+    view: storeView(store.name, store.historyMs),
   }
 }
 
@@ -180,19 +177,22 @@ export function viewOf({ graph }: Pick<Flow, 'graph'>, table: TableFlow, step: s
   return table.view
 }
 
-export type DeclaredStore = Pick<KeyValueStoreSpec, 'name' | 'key' | 'value'>
+export interface DeclaredStore extends Pick<KeyValueStoreSpec, 'name' | 'key' | 'value'> {
+  /** Of a versioned store. */
+  readonly historyMs?: number
+}
 
 /** Declares the store of a step; the serdes are for one that was given by name only. */
 export function declareStore(
   graph: GraphBuilder,
-  store: AnyStoreOption,
+  store: AnyTableStoreOption,
   { key, value = json<unknown>() }: SerdeOverrides,
 ): DeclaredStore {
   if (typeof store === 'string' && key === undefined) throw unknownKey(`store "${store}"`)
   const spec =
     typeof store === 'string'
       ? keyValueStore(store, { key: key as AnySerde, value })
-      : (store as KeyValueStoreSpec)
+      : (store as KeyValueStoreSpec | VersionedStoreSpec)
   graph.addStore(spec)
   return spec
 }

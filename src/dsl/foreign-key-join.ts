@@ -14,12 +14,8 @@ import { json } from '../serde/json.ts'
 import type { NodeInput } from '../topology/graph.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import { checkKafkaName } from '../topology/names.ts'
-import {
-  keyValueStore,
-  storeNameOf,
-  type AnyStoreOption,
-  type StoreOption,
-} from '../topology/key-value-store.ts'
+import { keyValueStore, storeNameOf } from '../topology/key-value-store.ts'
+import type { AnyTableStoreOption, TableStoreOption } from '../topology/versioned-store.ts'
 import {
   after,
   declareStore,
@@ -40,13 +36,13 @@ export interface ForeignKeyOptions<K, V, K2, W> {
    */
   readonly name: string
   /** Where the result is kept; a step that reads its rows or their old values needs it. */
-  readonly store?: StoreOption<K, NonNullable<W>>
+  readonly store?: TableStoreOption<K, NonNullable<W>>
 }
 
 interface Options {
   readonly foreignKey: (value: never, meta: Meta<never>) => unknown
   readonly name: string
-  readonly store?: AnyStoreOption
+  readonly store?: AnyTableStoreOption
 }
 
 type Tables = Readonly<Record<keyof KeptSides, TableFlow>>
@@ -142,7 +138,7 @@ function through(
   })
 }
 
-function tableOf(flow: Flow, name: string, option: AnyStoreOption | undefined): TableFlow {
+function tableOf(flow: Flow, name: string, option: AnyTableStoreOption | undefined): TableFlow {
   if (option !== undefined) {
     const storeName = storeNameOf('join', option)
     const store = declareStore(flow.graph, option, flow)

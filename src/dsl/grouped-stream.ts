@@ -4,7 +4,8 @@ import type { Aggregator } from '../operators/aggregators/aggregator.ts'
 import { reduce } from '../operators/reduce.ts'
 import { selectKey } from '../operators/select-key.ts'
 import { json } from '../serde/json.ts'
-import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf } from '../topology/key-value-store.ts'
+import type { AnyTableStoreOption, TableStoreOption } from '../topology/versioned-store.ts'
 import { CogroupedStream } from './cogrouped-stream.ts'
 import {
   after,
@@ -22,11 +23,11 @@ import type { SessionsOf, TimeWindows } from './windows.ts'
 
 /** Where the result is kept: the name is what Kafka and queries will know it by. */
 export interface StoreChoice<K, V> {
-  readonly store: StoreOption<K, V>
+  readonly store: TableStoreOption<K, V>
 }
 
 export interface AnyStoreChoice {
-  readonly store: AnyStoreOption
+  readonly store: AnyTableStoreOption
 }
 
 type Add<K, V> = (value: NonNullable<V>, aggregate: unknown, meta: Meta<NonNullable<K>>) => unknown
@@ -150,7 +151,7 @@ export class GroupedStream<out K, out V, in S = NonNullable<K>> {
 
   #table<A>(
     operator: string,
-    options: { readonly store: AnyStoreOption } | undefined,
+    options: { readonly store: AnyTableStoreOption } | undefined,
     valueSerde: AnySerde | undefined,
     create: (store: string) => Parameters<typeof storeStep>[3],
   ): Table<NonNullable<K>, NonNullable<A>, S> {

@@ -4,8 +4,9 @@ import { changeSerde } from '../operators/change-serde.ts'
 import { tableAggregate } from '../operators/table-aggregate.ts'
 import { tableGroupBy } from '../operators/table-group-by.ts'
 import { json } from '../serde/json.ts'
-import { storeNameOf, type AnyStoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf } from '../topology/key-value-store.ts'
 import type { OperatorFactory } from '../topology/processor.ts'
+import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 import {
   after,
   declareStore,
@@ -107,7 +108,7 @@ export class GroupedTable<out K, out V, in S = NonNullable<K>> {
 
   #table<A>(
     operator: string,
-    options: { readonly store: AnyStoreOption } | undefined,
+    options: { readonly store: AnyTableStoreOption } | undefined,
     value: AnySerde,
     create: (store: string) => OperatorFactory,
   ): Table<K, A, S> {

@@ -1,7 +1,7 @@
 import type { Meta } from '../core/record.ts'
 import type { RecordJoiner } from '../operators/join/stream-stream-join.ts'
 import type { Serde } from '../serde/serde.ts'
-import { erased, type Flow, type TableFlow } from './flow.ts'
+import type { Flow, TableFlow } from './flow.ts'
 import { StatelessWords } from './stateless-words.ts'
 import { joinStreams, type StreamJoinOptions } from './stream-stream-join.ts'
 import { joinWithTable, type TableJoinOptions } from './stream-table-join.ts'
@@ -15,9 +15,10 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
   S
 > {
   /**
-   * With a table: each record with the row that its key has when the record is processed. Time
-   * plays no part, and updates of the table cause nothing. A record without a row, a key or a value
-   * is left out. Where the key was changed, records go through a topic called after `name`.
+   * With a table: each record with the row that its key has when the record is processed; of a
+   * versioned table with the one that it had at the record's time, for which the record may wait
+   * for a `grace`. Updates of the table cause nothing. A record without a row, a key or a value is
+   * left out. Where the key was changed, records go through a topic called after `name`.
    */
   join<TK, VT, V2>(
     this: Stream<(TK & S) | null, V, never>,
@@ -126,7 +127,7 @@ function joined<K, V, S>(
     const streams = options as StreamJoinOptions<never, never, never>
     return flow.words.stream(joinStreams(operator, flow, other, joiner, streams))
   }
-  const { name, ...serdes } = options as TableJoinOptions<never, never>
   const step = { isLeft: operator !== 'join', joiner }
-  return flow.words.stream(joinWithTable(flow, other, step, { ...erased(serdes), name }))
+  const tables = options as TableJoinOptions<never, never>
+  return flow.words.stream(joinWithTable(flow, other, step, tables))
 }

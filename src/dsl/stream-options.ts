@@ -1,8 +1,8 @@
 import type { Duration } from '../core/duration.ts'
 import type { Meta } from '../core/record.ts'
 import type { FailurePolicy } from '../topology/graph.ts'
-import type { AnyStoreOption } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
+import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 
 export interface SourceOptions<K, V> {
   /** Milliseconds since the epoch, from the record; its own timestamp where none is given. */
@@ -35,5 +35,5 @@ export interface ProcessOptions {
   /** The step's name in descriptions, errors and dead letters; unique. */
   readonly name: string
   /** Stores that the processor uses: declared with `addStateStore`, or declared here. */
-  readonly stores?: readonly AnyStoreOption[]
+  readonly stores?: readonly AnyTableStoreOption[]
 }

@@ -4,7 +4,8 @@ import { tableSource } from '../operators/table-source.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { FixedKeyProcessor } from '../topology/fixed-key-processor.ts'
 import type { ProcessorDraft } from '../topology/graph-builder.ts'
-import { storeNameOf, type StoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf } from '../topology/key-value-store.ts'
+import type { TableStoreOption } from '../topology/versioned-store.ts'
 import type { Processor, SideOutput } from '../topology/processor.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { declareStore, erased, keyed, repartition, storeStep, type Flow } from './flow.ts'
@@ -41,17 +42,17 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
   /** The latest value of each key; a null value deletes its row. Null keys are left out. */
   toTable(
     this: Stream<S | null, V, never>,
-    options: { readonly store: StoreOption<NonNullable<K>, NonNullable<V>> },
+    options: { readonly store: TableStoreOption<NonNullable<K>, NonNullable<V>> },
   ): Table<NonNullable<K>, NonNullable<V>, S>
   toTable<S2>(
     this: Stream<S2 | null, V, never>,
     options: {
-      readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+      readonly store: TableStoreOption<NonNullable<K>, NonNullable<V>>
       readonly key: Serde<S2>
     },
   ): Table<NonNullable<K>, NonNullable<V>, S2>
   toTable(options: {
-    readonly store: StoreOption<NonNullable<K>, NonNullable<V>>
+    readonly store: TableStoreOption<NonNullable<K>, NonNullable<V>>
     readonly key?: SerdeFor<NonNullable<K>>
   }): Table<NonNullable<K>, NonNullable<V>, never> {
     const name = storeNameOf('toTable', options?.store)

@@ -83,6 +83,12 @@ export function suppressTable(
   options: SuppressOptions<never, never>,
 ): TableFlow {
   const { name, key, value, ...settings } = settingsOf(options)
+  if (table.view?.historyMs !== undefined) {
+    throw invalidTopology(
+      `suppress "${name}" is asked of a versioned table`,
+      'Hold back a table that keeps no versions, as in Kafka Streams.',
+    )
+  }
   const rule = until['~rule'](table.changesForMs)
   const keySerde = (key as AnySerde | undefined) ?? table.key
   if (keySerde === undefined) throw unknownKey(`store "${name}"`)

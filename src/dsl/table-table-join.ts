@@ -8,12 +8,13 @@ import {
 } from '../operators/join/table-table-join.ts'
 import type { TableDemand } from '../operators/table-derive.ts'
 import { storeView } from '../operators/table-view.ts'
-import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf } from '../topology/key-value-store.ts'
+import type { AnyTableStoreOption, TableStoreOption } from '../topology/versioned-store.ts'
 import { declareStore, viewOf, type TableFlow } from './flow.ts'
 
 export interface TableTableOptions<K, W> {
   /** Where the result is kept; it is computed on the way where none is given. */
-  readonly store?: StoreOption<K, NonNullable<W>>
+  readonly store?: TableStoreOption<K, NonNullable<W>>
 }
 
 const kinds = {
@@ -27,7 +28,7 @@ export function joinTables(
   operator: keyof typeof kinds,
   tables: Readonly<Record<keyof KeptSides, TableFlow>>,
   joiner: RowJoiner,
-  option: { readonly store?: AnyStoreOption },
+  option: { readonly store?: AnyTableStoreOption },
 ): TableFlow {
   const { left, right } = tables
   const { graph, words } = left
@@ -68,7 +69,13 @@ export function joinTables(
   const step = { operator, name: `${operator}(${name})`, inputs, stores: [name] }
   const { name: node } = graph.addProcessor({ ...step, create: storeJoined(name) })
   const from = { node, output: undefined }
-  return { ...result, from, key: store.key, value: store.value, view: storeView(name) }
+  return {
+    ...result,
+    from,
+    key: store.key,
+    value: store.value,
+    view: storeView(name, store.historyMs),
+  }
 }
 
 const longer = (left: number | undefined, right: number | undefined): number | undefined =>

@@ -3,7 +3,8 @@ import { deriveTable, type TableDemand } from '../operators/table-derive.ts'
 import { derivedView, storeView } from '../operators/table-view.ts'
 import { tableToStream } from '../operators/table-to-stream.ts'
 import type { Serde } from '../serde/serde.ts'
-import { storeNameOf, type AnyStoreOption, type StoreOption } from '../topology/key-value-store.ts'
+import { storeNameOf } from '../topology/key-value-store.ts'
+import type { AnyTableStoreOption, TableStoreOption } from '../topology/versioned-store.ts'
 import { addStep, after, declareStore, erased, type TableFlow } from './flow.ts'
 import { joinByForeignKey, type ForeignKeyOptions } from './foreign-key-join.ts'
 import { GroupedTable, groupTable } from './grouped-table.ts'
@@ -30,15 +31,15 @@ export class Table<out K, out V, in S = NonNullable<K>> {
    */
   filter<U extends V>(
     predicate: (value: V, meta: Meta<K>) => value is U,
-    options?: { readonly store?: StoreOption<K, U> },
+    options?: { readonly store?: TableStoreOption<K, U> },
   ): Table<K, U, S>
   filter(
     predicate: (value: V, meta: Meta<K>) => boolean,
-    options?: { readonly store?: StoreOption<K, V> },
+    options?: { readonly store?: TableStoreOption<K, V> },
   ): Table<K, V, S>
   filter(
     predicate: (value: V, meta: Meta<K>) => boolean,
-    options: { readonly store?: AnyStoreOption } = {},
+    options: { readonly store?: AnyTableStoreOption } = {},
   ): Table<K, V, S> {
     return this.#filtered(
       'filter',
@@ -50,7 +51,7 @@ export class Table<out K, out V, in S = NonNullable<K>> {
   /** The rows that the predicate is false for; see `filter`. */
   filterNot(
     predicate: (value: V, meta: Meta<K>) => boolean,
-    options: { readonly store?: StoreOption<K, V> } = {},
+    options: { readonly store?: TableStoreOption<K, V> } = {},
   ): Table<K, V, S> {
     return this.#filtered(
       'filter-not',
@@ -62,7 +63,7 @@ export class Table<out K, out V, in S = NonNullable<K>> {
   /** A value for each row; null where this table has no such row. */
   mapValues<V2>(
     mapper: (value: V, meta: Meta<K>) => V2,
-    options: { readonly store?: StoreOption<K, NonNullable<V2>> } = {},
+    options: { readonly store?: TableStoreOption<K, NonNullable<V2>> } = {},
   ): Table<K, NonNullable<V2>, S> {
     return this.#derived('map-values', { derive: mapper, skipsAbsent: false }, options, undefined)
   }
@@ -178,7 +179,7 @@ export class Table<out K, out V, in S = NonNullable<K>> {
   #filtered(
     operator: string,
     derive: (value: V, meta: Meta<K>) => V | null,
-    options: { readonly store?: AnyStoreOption },
+    options: { readonly store?: AnyTableStoreOption },
   ): Table<K, V, S> {
     return this.#derived(operator, { derive, skipsAbsent: true }, options, this['~flow'].value)
   }
@@ -192,7 +193,7 @@ export class Table<out K, out V, in S = NonNullable<K>> {
       readonly derive: (value: V, meta: Meta<K>) => V2 | null
       readonly skipsAbsent: boolean
     },
-    option: { readonly store?: AnyStoreOption },
+    option: { readonly store?: AnyTableStoreOption },
     value: TableFlow['value'],
   ): Table<K, NonNullable<V2>, S> {
     const flow = this['~flow']
@@ -202,15 +203,21 @@ export class Table<out K, out V, in S = NonNullable<K>> {
       if (option.store === undefined) flow.demandOldValues()
     }
     const view = flow.view && derivedView(flow.view, derive)
+    const isVersioned = view?.historyMs !== undefined
+    const rule = { derive, demand, skipsAbsent: skipsAbsent && !isVersioned }
     const next = { ...flow, value, demandOldValues, view }
     if (option.store === undefined) {
-      const create = deriveTable({ derive, skipsAbsent, demand, store: undefined })
+      const create = deriveTable({ ...rule, store: undefined })
       return new Table(after(next, { operator, create }))
     }
     const name = storeNameOf(operator, option.store)
     const store = declareStore(flow.graph, option.store, { key: flow.key, value })
-    const create = deriveTable({ derive, skipsAbsent, demand, store: name })
+    const create = deriveTable({ ...rule, store: name })
     const step = { operator, name: `${operator}(${name})`, stores: [name], create }
-    return new Table({ ...after(next, step), value: store.value, view: storeView(name) })
+    return new Table({
+      ...after(next, step),
+      value: store.value,
+      view: storeView(name, store.historyMs),
+    })
   }
 }

@@ -2,6 +2,7 @@ import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
 import type { FixedKeyForwardedRecord } from '../topology/fixed-key-processor.ts'
 import type {
@@ -77,12 +78,15 @@ export abstract class NodeContext {
   }
 
   readonly windowStore = <K, V>(name: string): WindowStore<K, V> =>
-    this.#windowed<WindowStore<K, V>>(name, 'window', 'fetchAll')
+    this.#ofKind<WindowStore<K, V>>(name, 'window', 'fetchAll')
 
   readonly sessionStore = <K, V>(name: string): SessionStore<K, V> =>
-    this.#windowed<SessionStore<K, V>>(name, 'session', 'findSessions')
+    this.#ofKind<SessionStore<K, V>>(name, 'session', 'findSessions')
 
-  #windowed<S extends object>(name: string, kind: string, word: keyof S): S {
+  readonly versionedStore = <K, V>(name: string): VersionedStore<K, V> =>
+    this.#ofKind<VersionedStore<K, V>>(name, 'versioned', 'versions')
+
+  #ofKind<S extends object>(name: string, kind: string, word: keyof S): S {
     const store = this.store(name) as unknown as S
     if (word in store) return store
     throw new StreamsError('STORE_MISSING', {

@@ -20,6 +20,7 @@ export interface DerivedTable<K, V, W> {
   readonly demand: TableDemand
   /**
    * Whether an update that neither adds nor removes a row is left out when old values are known.
+   * Not of a versioned table: it may be a late one.
    */
   readonly skipsAbsent: boolean
 }
@@ -49,7 +50,10 @@ export const deriveTable =
           if (skipsAbsent && newValue === null && oldValue === null) return
         }
         if (own) own.update(key as K, newValue, oldValue, timestampMs, headers)
-        else emit(key, { newValue, oldValue } satisfies Change<W>, timestampMs, headers)
+        else emit(key, derivedChange(change, newValue, oldValue), timestampMs, headers)
       },
     }
   }
+
+const derivedChange = <W>({ isLate }: Change, newValue: W | null, oldValue: W | null): Change<W> =>
+  isLate ? { newValue, oldValue, isLate } : { newValue, oldValue }

@@ -5,7 +5,8 @@ import type { Change, OperatorFactory } from '../topology/processor.ts'
 /**
  * Sends an update of a row to the groups that it leaves and enters (Kafka Streams'
  * KTableRepartitionMap): to the old group first; as one update where the group stays the same. A
- * null key or value belongs to no group.
+ * null key or value belongs to no group. An update that is late for a versioned table changes no
+ * row, and is left out.
  */
 export const tableGroupBy =
   <K, V>(
@@ -22,7 +23,8 @@ export const tableGroupBy =
     }
     return {
       process: (key, value, timestampMs, headers) => {
-        const { newValue, oldValue } = value as Change<V>
+        const { newValue, oldValue, isLate } = value as Change<V>
+        if (isLate) return
         const entered = pairOf(newValue, key, timestampMs, headers)
         const left = pairOf(oldValue, key, timestampMs, headers)
         if (left && entered && sameKey(left[0], entered[0], groupKey)) {

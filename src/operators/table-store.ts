@@ -1,5 +1,6 @@
 import type { Headers } from '../core/record.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import { isVersioned, type VersionedStore } from '../state/versioned-store.ts'
 import type { Change, Emit, OperatorContext } from '../topology/processor.ts'
 
 type Update<K, V> = (
@@ -17,6 +18,9 @@ export interface TableStore<K, V> {
    * Puts the row and announces it. `recordMs` is the time of the record that made it, where the row
    * has another one: as in Kafka Streams, a deletion that leaves a cache has the record's time,
    * though one that is forwarded at once has the row's.
+   *
+   * In a versioned store the row is one of the versions: late where there is a later one, and left
+   * out (counted as dropped) where it is older than the history.
    */
   readonly update: (...row: [...Parameters<Update<K, V>>, recordMs?: number]) => void
   /** For a row that was put: forwards it at once, unless it will be when it leaves the cache. */
@@ -37,6 +41,7 @@ export function tableStore<K, V>(
     const change: Change = { newValue, oldValue }
     emit(key, change, timestampMs, headers)
   }
+  if (isVersioned(rows)) return versionedTableStore(rows, forward, emit, context)
   const announce = rows.onFlush(forward) ? () => {} : forward
   return {
     rows,
@@ -47,3 +52,28 @@ export function tableStore<K, V>(
     },
   }
 }
+
+const versionedTableStore = <K, V>(
+  rows: VersionedStore<K, V>,
+  announce: Update<K, V>,
+  emit: Emit,
+  { recordDropped }: OperatorContext,
+): TableStore<K, V> => ({
+  rows,
+  announce,
+  update: (key, newValue, oldValue, timestampMs, headers) => {
+    const place = rows.put(key, newValue, timestampMs)
+    switch (place) {
+      case 'latest':
+        announce(key, newValue, oldValue, timestampMs, headers)
+        return
+      case 'late': {
+        const change: Change = { newValue, oldValue, isLate: true }
+        emit(key, change, timestampMs, headers)
+        return
+      }
+      case 'expired':
+        recordDropped('older than the history of a versioned table')
+    }
+  },
+})

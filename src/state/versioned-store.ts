@@ -32,7 +32,9 @@ export interface ReadOnlyVersionedStore<in out K, out V> extends ReadOnlyKeyValu
 export type VersionPlace = 'latest' | 'late' | 'expired'
 
 export interface VersionedStore<in out K, in out V>
-  extends ReadOnlyVersionedStore<K, V>, Omit<KeyValueStore<K, V>, keyof ReadOnlyKeyValueStore<K, V>> {
+  extends
+    ReadOnlyVersionedStore<K, V>,
+    Omit<KeyValueStore<K, V>, keyof ReadOnlyKeyValueStore<K, V>> {
   /**
    * The value from that time on, until the time of the next version; null deletes. One that has the
    * same timestamp is replaced. The timestamp is the current record's where none is given.

@@ -12,6 +12,7 @@ import { Task } from '../runtime/task/task.ts'
 import { MemoryRegistry } from '../serde/registry/memory-registry.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
+import type { ReadOnlyVersionedStore } from '../state/versioned-store.ts'
 import type { ReadOnlySessionStore, ReadOnlyWindowStore } from '../state/window-store.ts'
 import { describeAsText } from '../topology/describe.ts'
 import { topicName, type SourceNode, type SubTopology } from '../topology/graph.ts'
@@ -252,15 +253,20 @@ export class TopologyTestDriver implements AsyncDisposable {
 
   /** A window store; its rows can be had with `store` too, by windowed keys. */
   windowStore<K, V>(name: string): ReadOnlyWindowStore<K, V> {
-    return this.#windowed<ReadOnlyWindowStore<K, V>>(name, 'window', 'fetchAll')
+    return this.#ofKind<ReadOnlyWindowStore<K, V>>(name, 'window', 'fetchAll')
   }
 
   /** A session store; its rows can be had with `store` too, by windowed keys. */
   sessionStore<K, V>(name: string): ReadOnlySessionStore<K, V> {
-    return this.#windowed<ReadOnlySessionStore<K, V>>(name, 'session', 'findSessions')
+    return this.#ofKind<ReadOnlySessionStore<K, V>>(name, 'session', 'findSessions')
   }
 
-  #windowed<S extends object>(name: string, kind: string, word: keyof S): S {
+  /** A versioned store; its latest versions can be had with `store` too. */
+  versionedStore<K, V>(name: string): ReadOnlyVersionedStore<K, V> {
+    return this.#ofKind<ReadOnlyVersionedStore<K, V>>(name, 'versioned', 'versions')
+  }
+
+  #ofKind<S extends object>(name: string, kind: string, word: keyof S): S {
     const store = this.store(name) as unknown as S
     if (word in store) return store
     throw new StreamsError('STORE_MISSING', {

@@ -100,7 +100,9 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
   }
 }
 
-function timesOf(store: StoreSpec): Pick<StoreDescription, 'retentionMs' | 'groupMs' | 'historyMs'> {
+function timesOf(
+  store: StoreSpec,
+): Pick<StoreDescription, 'retentionMs' | 'groupMs' | 'historyMs'> {
   switch (store.kind) {
     case 'key-value':
       return {}

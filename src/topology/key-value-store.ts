@@ -66,7 +66,10 @@ export function keyValueStore<K, V>(
 }
 
 /** The name alone; throws `INVALID_TOPOLOGY` where a step was given no store. */
-export function storeNameOf(step: string, store: AnyStoreOption | undefined): string {
+export function storeNameOf(
+  step: string,
+  store: string | { readonly name: string } | undefined,
+): string {
   if (store === undefined) {
     throw invalidTopology(
       `${step} has no store`,

@@ -2,6 +2,7 @@ import type { StreamsError } from '../core/errors.ts'
 import type { Headers, StreamRecord } from '../core/record.ts'
 import type { RecordMeta } from '../core/record-meta.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
 
 /**
@@ -14,6 +15,8 @@ export type Emit = (key: unknown, value: unknown, timestampMs: number, headers: 
 export interface Change<out V = unknown> {
   readonly newValue: V | null
   readonly oldValue: V | null
+  /** A versioned table has a later version of the row, which stays what it is. */
+  readonly isLate?: true
 }
 
 export type PunctuationType = 'stream-time' | 'wall-clock'
@@ -83,6 +86,7 @@ export interface ProcessorContext<in KOut, in VOut> {
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
   readonly windowStore: <K, V>(name: string) => WindowStore<K, V>
   readonly sessionStore: <K, V>(name: string) => SessionStore<K, V>
+  readonly versionedStore: <K, V>(name: string) => VersionedStore<K, V>
   readonly schedule: (
     interval: import('../core/duration.ts').Duration,
     type: PunctuationType,

@@ -5,6 +5,7 @@ import { stateless } from './families/stateless.ts'
 import { streamJoins } from './families/stream-joins.ts'
 import { suppressions } from './families/suppress.ts'
 import { tables } from './families/tables.ts'
+import { versioned } from './families/versioned.ts'
 import { windows } from './families/windows.ts'
 import type { Families, Family } from './fixture.ts'
 
@@ -17,6 +18,7 @@ const families: Families = {
   ...processors,
   ...suppressions,
   ...cogroups,
+  ...versioned,
 }
 
 export const familyOf = (name: string): Family | undefined =>
@@ -29,9 +31,4 @@ export const unsayable: Readonly<Record<string, string>> = {}
 export const awaited: ReadonlySet<string> = new Set([
   'join-gt-inner',
   'join-gt-left',
-  'versioned-groupby',
-  'versioned-st-inner',
-  'versioned-st-inner-grace',
-  'versioned-st-left-grace',
-  'versioned-tt-outer',
 ])

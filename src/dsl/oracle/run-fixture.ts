@@ -1,4 +1,5 @@
 import type { Windowed } from '../../serde/windowed-key.ts'
+import { isVersioned, type ReadOnlyVersionedStore } from '../../state/versioned-store.ts'
 import { TopologyTestDriver } from '../../testing/topology-test-driver.ts'
 import { topology } from '../topology.ts'
 import type { Family, Fixture, Row, WindowedKey } from './fixture.ts'
@@ -34,13 +35,19 @@ export async function runFixture(fixture: Fixture, build: Family): Promise<Outco
   }
   const stores = Object.entries(fixture.stores).map(([name, rows]) => [
     name,
-    rowsOf(driver, name, rows),
+    rowsOf(driver, name, rows, input),
   ])
   return { output, outputAt, stores: Object.fromEntries(stores) as Outcome['stores'] }
 }
 
-function rowsOf(driver: TopologyTestDriver, name: string, expected: readonly Row[]): Row[] {
+function rowsOf(
+  driver: TopologyTestDriver,
+  name: string,
+  expected: readonly Row[],
+  input: Fixture['input'],
+): Row[] {
   const store = driver.store<string | Windowed<string>, unknown>(name)
+  if (isVersioned(store)) return versionsOf(store as ReadOnlyVersionedStore<string, unknown>, input)
   const timed = expected.some((row) => row.timestampMs !== undefined)
   const found = [...store.all()].map(([key, value]) => ({
     key: typeof key === 'string' ? key : written(key),
@@ -49,6 +56,30 @@ function rowsOf(driver: TopologyTestDriver, name: string, expected: readonly Row
   }))
   return found.toSorted((left, right) => byWindow(left.key, right.key))
 }
+
+/** What is found of some key as of the time of some record. */
+function versionsOf(
+  store: ReadOnlyVersionedStore<string, unknown>,
+  input: Fixture['input'],
+): Row[] {
+  const keys = new Set<string>()
+  const times = new Set<number | undefined>([undefined])
+  for (const step of input) {
+    if (!('topic' in step)) continue
+    if (step.key !== null) keys.add(step.key)
+    times.add(step.timestampMs)
+  }
+  return [...keys].toSorted().flatMap((key) => {
+    const found = new Map<number, Row>()
+    for (const timeMs of times) {
+      const version = store.getWithTimestamp(key, timeMs)
+      if (version !== undefined) found.set(version.timestampMs, { key, ...version })
+    }
+    return [...found.values()].toSorted((left, right) => timeOf(left) - timeOf(right))
+  })
+}
+
+const timeOf = ({ timestampMs }: Row): number => timestampMs ?? Number.NaN
 
 /** As the fixtures have windowed rows: by start, end and key. Other rows stay as they are. */
 const byWindow = (left: string | WindowedKey, right: string | WindowedKey): number =>

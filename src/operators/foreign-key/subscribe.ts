@@ -28,7 +28,9 @@ export const subscribe =
           null)
     return {
       process: (key, change, timestampMs, headers) => {
-        const { newValue, oldValue } = change as Change
+        const { newValue, oldValue, isLate } = change as Change
+        // A versioned table has a later version, which has subscribed already.
+        if (isLate) return
         const left = keyOf(oldValue, key, timestampMs, headers)
         const entered = keyOf(newValue, key, timestampMs, headers)
         const stays = left !== null && entered !== null && sameKey(left, entered, foreign)

@@ -51,7 +51,9 @@ export const tellSubscribers =
     const kept = context.store<Uint8Array, Uint8Array>(store)
     return {
       process: (key, value, timestampMs, headers) => {
-        const { newValue } = value as Change
+        const { newValue, isLate } = value as Change
+        // A versioned table has a later version, which was told already.
+        if (isLate) return
         const prefix = placeOf(foreign.serialize(key), nobody)
         for (const [, bytes] of kept.prefixScan(prefix)) {
           const { hash, primaryKey } = subscriptionSerde.deserialize(bytes)

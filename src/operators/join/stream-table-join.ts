@@ -1,6 +1,9 @@
-import type { Meta } from '../../core/record.ts'
-import type { OperatorFactory } from '../../topology/processor.ts'
+import { messageOf, StreamsError } from '../../core/errors.ts'
+import type { Headers, Meta } from '../../core/record.ts'
+import type { Serde } from '../../serde/serde.ts'
+import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import type { TableView } from '../table-view.ts'
+import { GraceBuffer } from './grace-buffer.ts'
 
 export interface StreamTableJoin<K, V, W> {
   readonly view: TableView
@@ -9,31 +12,100 @@ export interface StreamTableJoin<K, V, W> {
   readonly joiner: (value: V, tableValue: W, meta: Meta<K>) => unknown
 }
 
+/** How long records wait for the table, and where. */
+export interface Waiting {
+  readonly graceMs: number
+  readonly store: string
+  readonly value: Serde<unknown>
+}
+
 /**
- * Joins each record with the row that its key has now (Kafka Streams' KStreamKTableJoin); time
- * plays no part, and updates of the table cause nothing. A record without a value is left out; one
- * without a key finds no row.
+ * Joins each record with the row that its key has now, or, of a versioned table, had at the
+ * record's time (Kafka Streams' KStreamKTableJoin). Updates of the table cause nothing. A record
+ * without a value is left out; one without a key finds no row.
  */
 export const streamTableJoin =
-  <K, V, W>({ view, isLeft, joiner }: StreamTableJoin<K, V, W>): OperatorFactory =>
+  <K, V, W>(join: StreamTableJoin<K, V, W>): OperatorFactory =>
   (context) => {
-    const { emit, meta, recordDropped } = context
-    const rowOf = view.open(context)
+    const { joinNow, isLeftOut } = joining(join, context)
     return {
       process: (key, value, timestampMs, headers) => {
-        const keyless = key === null || key === undefined
-        if (value === null || value === undefined || (keyless && !isLeft)) {
-          recordDropped('null key or value in a join')
-          return
-        }
-        const row = keyless ? undefined : rowOf(key, headers)
-        if (row === undefined && !isLeft) return
-        const joined = joiner(
-          value as V,
-          (row === undefined ? null : row.value) as W,
-          meta.at(key, timestampMs, headers) as Meta<K>,
-        )
-        emit(key, joined, timestampMs, headers)
+        if (!isLeftOut(key, value)) joinNow(key, value, timestampMs, headers)
       },
     }
   }
+
+/**
+ * As {@link streamTableJoin} with a versioned table, but each record waits in a store until stream
+ * time has passed its own by a grace: updates of the table that come late are seen (KIP-923). One
+ * that is later itself, or has no key, is joined at once. Stream time is that of the records that
+ * came here.
+ */
+export const streamTableJoinWithGrace =
+  <K, V, W>(
+    join: StreamTableJoin<K, V, W>,
+    { graceMs, store, value: serde }: Waiting,
+  ): OperatorFactory =>
+  (context) => {
+    const { meta } = context
+    const { joinNow, isLeftOut } = joining(join, context)
+    const buffer = new GraceBuffer(context, store, graceMs)
+    return {
+      process: (key, value, timestampMs, headers) => {
+        if (isLeftOut(key, value)) return
+        if (isAbsent(key)) {
+          joinNow(key, value, timestampMs, headers)
+          return
+        }
+        buffer.advance(timestampMs)
+        for (const held of buffer.release()) {
+          const waited = serde.deserialize(held.value)
+          meta.under(held, () => joinNow(held.key, waited, held.timestampMs, held.headers))
+        }
+        if (buffer.isDue(timestampMs)) joinNow(key, value, timestampMs, headers)
+        else {
+          meta.at(key, timestampMs, headers)
+          buffer.hold(key, written(value, serde), timestampMs)
+        }
+      },
+    }
+  }
+
+function joining<K, V, W>(
+  { view, isLeft, joiner }: StreamTableJoin<K, V, W>,
+  context: OperatorContext,
+) {
+  const { emit, meta, recordDropped } = context
+  const rowOf = view.open(context)
+  return {
+    isLeftOut: (key: unknown, value: unknown): boolean => {
+      if (!isAbsent(value) && (isLeft || !isAbsent(key))) return false
+      recordDropped('null key or value in a join')
+      return true
+    },
+    joinNow: (key: unknown, value: unknown, timestampMs: number, headers: Headers): void => {
+      const row = isAbsent(key) ? undefined : rowOf(key, headers, timestampMs)
+      if (row === undefined && !isLeft) return
+      const joined = joiner(
+        value as V,
+        (row === undefined ? null : row.value) as W,
+        meta.at(key, timestampMs, headers) as Meta<K>,
+      )
+      emit(key, joined, timestampMs, headers)
+    },
+  }
+}
+
+const isAbsent = (part: unknown): boolean => part === null || part === undefined
+
+function written(value: unknown, serde: Serde<unknown>): Uint8Array {
+  try {
+    return serde.serialize(value)
+  } catch (cause) {
+    throw new StreamsError('SERDE_FAILED', {
+      message: `a record that waits for a join cannot be written with ${serde.name}: ${messageOf(cause)}`,
+      hint: "Give the join the serde of the stream's values: { grace, store, value: json() }.",
+      cause,
+    })
+  }
+}

@@ -29,7 +29,8 @@ export interface TableJoinSide {
  * meets the row that the other table has now. The result's timestamp is the larger of both rows'.
  * Where the partner is missing and the join needs one, nothing is forwarded: there was no row
  * either. Rows that are kept without a partner need the old values of their table, to tell a
- * deletion of nothing.
+ * deletion of nothing. An update that is late for a versioned table changes no row, and is left
+ * out.
  */
 export const tableJoinSide =
   ({ side, partners, kept, joiner, demand }: TableJoinSide): OperatorFactory =>
@@ -43,6 +44,7 @@ export const tableJoinSide =
     return {
       process: (key, value, timestampMs, headers) => {
         const change = value as Change
+        if (change.isLate) return
         const partner = partnerOf(key, headers)
         if (partner === undefined) {
           if (!keepsMine || (change.newValue === null && change.oldValue === null)) return
@@ -82,6 +84,8 @@ export const joinedView = (
   joiner: RowJoiner,
 ): TableView => ({
   stores: [...new Set([...views.left.stores, ...views.right.stores])],
+  // As in Kafka Streams, which could say what it was: the join of versioned tables is none.
+  historyMs: undefined,
   open: (context) => {
     const leftOf = views.left.open(context)
     const rightOf = views.right.open(context)

@@ -3,7 +3,7 @@ import type { KeyValueStore } from '../../state/store.ts'
 import type { Progress } from '../../state/window-store.ts'
 import type { OperatorContext } from '../../topology/processor.ts'
 import type { Side, StreamJoin } from './stream-stream-join.ts'
-import type { WaitingKey } from './waiting-key.ts'
+import { leastFree, type WaitingKey } from './waiting-key.ts'
 
 type Row = readonly [key: WaitingKey<unknown>, value: unknown]
 type Joiner = (left: unknown, right: unknown, meta: Meta) => unknown
@@ -150,23 +150,10 @@ class Waiting {
 
   /** Records of one key and time are numbered. */
   add(key: unknown, timestampMs: number, value: unknown): void {
-    const isFree = (number: number): boolean =>
-      this.rows.get({ timestampMs, key, number }) === undefined
-    let free = 0
-    if (!isFree(0)) {
-      let taken = 0
-      free = 1
-      while (!isFree(free)) {
-        taken = free
-        free *= 2
-      }
-      while (free - taken > 1) {
-        const middle = (free + taken) >>> 1
-        if (isFree(middle)) free = middle
-        else taken = middle
-      }
-    }
-    this.rows.put({ timestampMs, key, number: free }, value, timestampMs)
+    const number = leastFree((each) => {
+      return this.rows.get({ timestampMs, key, number: each }) === undefined
+    })
+    this.rows.put({ timestampMs, key, number }, value, timestampMs)
   }
 
   forget(key: unknown, timestampMs: number): void {

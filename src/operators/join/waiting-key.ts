@@ -13,6 +13,23 @@ export interface WaitingKey<out K> {
 const TIME_BYTES = 8
 const NUMBER_BYTES = 4
 
+/** The least number that is free, where those that are taken have no gaps. */
+export function leastFree(isFree: (number: number) => boolean): number {
+  if (isFree(0)) return 0
+  let taken = 0
+  let free = 1
+  while (!isFree(free)) {
+    taken = free
+    free *= 2
+  }
+  while (free - taken > 1) {
+    const middle = (free + taken) >>> 1
+    if (isFree(middle)) free = middle
+    else taken = middle
+  }
+  return free
+}
+
 /** Eight bytes of time, the key, four bytes of number: in the order of time, then key. */
 export const waitingKey = <K>(inner: Serde<K>): Serde<WaitingKey<K>> => ({
   name: `waiting(${inner.name})`,

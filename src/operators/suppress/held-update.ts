@@ -76,5 +76,5 @@ function headersOf(parts: readonly (Buffer | null)[]): Headers {
 const unreadable = (bytes: Uint8Array): StreamsError =>
   new StreamsError('SERDE_FAILED', {
     message: `${bytes.length} bytes are no update that was held back`,
-    hint: 'Give suppress a store name that no other step has had, or reset the application.',
+    hint: 'Give the step a store name that no other one has had, or reset the application.',
   })

@@ -83,6 +83,7 @@ export const suppress =
  */
 export const suppressedView = (view: TableView, suppression: Suppression): TableView => ({
   stores: [...new Set([...view.stores, suppression.store])],
+  historyMs: undefined,
   open: (context): RowLookup => {
     const rowOf = view.open(context)
     const buffer = opened(suppression, context)

@@ -2,13 +2,7 @@ import type { ByteStore } from '../backend.ts'
 import { byteString } from '../byte-string.ts'
 import { WriteBuffer } from '../cache/write-buffer.ts'
 import type { VersionPlace } from '../versioned-store.ts'
-import {
-  encodeVersion,
-  endIsNoted,
-  hasValue,
-  timestampOf,
-  withEndNoted,
-} from './stored-version.ts'
+import { encodeVersion, endIsNoted, hasValue, timestampOf, withEndNoted } from './stored-version.ts'
 import { newestKey, versionKey } from './version-layout.ts'
 
 /**
@@ -86,7 +80,10 @@ export class VersionRows {
   ): void {
     const newestMs = timestampOf(stored)
     const noted = hasValue(stored) && !endIsNoted(stored) ? withEndNoted(stored) : undefined
-    this.buffer.put(byteString(versionKey(key, timestampMs)), encodeVersion(timestampMs, value, true))
+    this.buffer.put(
+      byteString(versionKey(key, timestampMs)),
+      encodeVersion(timestampMs, value, true),
+    )
     // What was put ends where the next one begins.
     if (noted === undefined || this.#hasBetween(key, timestampMs, newestMs)) return
     this.buffer.put(byteString(newestKey(key)), noted)
@@ -111,4 +108,3 @@ export class VersionRows {
     this.buffer.put(moved, null)
   }
 }
-

@@ -195,10 +195,13 @@ describe.each(kinds)('a versioned store on $backend', (kind) => {
     expect(() => walk.expectAll()).not.toThrow()
   })
 
-  test.each([1, 2, 3, 4])('comes back from a checkpoint that was cut off, seed %i', async (seed) => {
-    await using under = await open()
-    const walk = new Walk(under, { seed, cutsOff: true })
-    for (let step = 0; step < 2_000; step++) await walk.step()
-    expect(() => walk.expectAll()).not.toThrow()
-  })
+  test.each([1, 2, 3, 4])(
+    'comes back from a checkpoint that was cut off, seed %i',
+    async (seed) => {
+      await using under = await open()
+      const walk = new Walk(under, { seed, cutsOff: true })
+      for (let step = 0; step < 2_000; step++) await walk.step()
+      expect(() => walk.expectAll()).not.toThrow()
+    },
+  )
 })
