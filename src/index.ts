@@ -36,7 +36,9 @@ export type { Deserializer, Serde, Serializer } from './serde/index.ts'
 // Where state is kept.
 export { keyValueStore, type KeyValueStoreOptions } from './topology/key-value-store.ts'
 export { sessionStore, windowStore } from './topology/window-store.ts'
-export type { KeyValueStoreSpec } from './state/store-spec.ts'
+export { versionedStore, type VersionedStoreOptions } from './topology/versioned-store.ts'
+export type { KeyValueStoreSpec, VersionedStoreSpec } from './state/store-spec.ts'
+export type { Version, VersionedStore, VersionPlace } from './state/versioned-store.ts'
 export type { SessionStore, WindowStore } from './state/window-store.ts'
 export type { KeyValueStore, ReadOnlyKeyValueStore, ValueAndTimestamp } from './state/store.ts'
 
