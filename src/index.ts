@@ -42,9 +42,11 @@ export type { Version, VersionedStore, VersionPlace } from './state/versioned-st
 export type { SessionStore, WindowStore } from './state/window-store.ts'
 export type { KeyValueStore, ReadOnlyKeyValueStore, ValueAndTimestamp } from './state/store.ts'
 
-// How events are sourced.
+// How events are sourced, and patterns of them found.
 export { reject, type Decider, type Rejected, type Rejection } from './operators/decide.ts'
 export type { Decided } from './dsl/decided.ts'
+export { pattern, type Pattern, type PatternOptions, type StepOptions } from './dsl/pattern.ts'
+export type { Detected, DetectOptions } from './dsl/detected.ts'
 
 // What a processor of your own is given.
 export { sideOutput } from './dsl/side-output.ts'

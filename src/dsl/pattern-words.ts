@@ -3,8 +3,10 @@ import type { Serde } from '../serde/serde.ts'
 import type { StoreOption } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { decideFlow, type Decided } from './decided.ts'
+import { detectFlow, type Detected, type DetectOptions } from './detected.ts'
 import { erased, keyed, type Flow } from './flow.ts'
 import { JoinWords } from './join-words.ts'
+import type { PatternOf } from './pattern.ts'
 import type { Stream } from './stream.ts'
 
 /** The words of a stream that Kafka Streams does not have: a pattern each. */
@@ -37,5 +39,28 @@ export abstract class PatternWords<out K, out V, in S = NonNullable<K>> extends 
     const flow = this['~flow']
     const flowTo = (store: string): Flow => keyed(flow, store, erased({ key: options.key }))
     return decideFlow(flowTo, decider, options?.store)
+  }
+  /**
+   * Complex event processing: finds the pattern in the events of each key; the pattern's name is
+   * that of the store. A record without a key is left out (counted as dropped); one without a value
+   * is no event, but moves time.
+   */
+  detect<Shape>(
+    this: Stream<S | null, V, never>,
+    pattern: PatternOf<NonNullable<V>, Shape>,
+    options?: DetectOptions<V>,
+  ): Detected<NonNullable<K>, NonNullable<V>, Shape, S>
+  detect<Shape, S2>(
+    this: Stream<S2 | null, V, never>,
+    pattern: PatternOf<NonNullable<V>, Shape>,
+    options: DetectOptions<V> & { readonly key: Serde<S2> },
+  ): Detected<NonNullable<K>, NonNullable<V>, Shape, S2>
+  detect<Shape>(
+    pattern: PatternOf<NonNullable<V>, Shape>,
+    options: DetectOptions<V> & { readonly key?: SerdeFor<NonNullable<K>> } = {},
+  ): Detected<NonNullable<K>, NonNullable<V>, Shape, never> {
+    const flow = this['~flow']
+    const flowTo = (store: string): Flow => keyed(flow, store, erased(options))
+    return detectFlow(flowTo, pattern, options)
   }
 }

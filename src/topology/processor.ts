@@ -66,6 +66,8 @@ export interface OperatorContext {
 /** A step at work in one task: sees records, its stores and its context; no Kafka. */
 export interface Operator {
   readonly process: Emit
+  /** When caches have been flushed for a commit: what is put here belongs to it. Sends nothing. */
+  readonly beforeCommit?: () => void
   /** After the last record; stores are still open. */
   readonly close?: () => void
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { firstCepDifference, unlikeFlink } from './cep/check-cep.ts'
+import { isCepFixture } from './cep/fixture.ts'
 import { familyOf, unsayable } from './families.ts'
 import { isFixture } from './fixture.ts'
 import { firstDifference, runFixture } from './run-fixture.ts'
@@ -23,6 +25,11 @@ export async function checkFixture(path: string): Promise<Verdict> {
       const build = familyOf(family)
       if (build === undefined) return failed(`nobody builds the family "${family}"`)
       return verdictOf(firstDifference(fixture, await runFixture(fixture, build)))
+    }
+    if (isCepFixture(fixture)) {
+      const reason = unlikeFlink(fixture)
+      if (reason !== undefined) return { result: 'not run', reason }
+      return verdictOf(await firstCepDifference(fixture))
     }
     return failed('this is no fixture of a kind that is known')
   } catch (error) {

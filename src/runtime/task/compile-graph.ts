@@ -16,6 +16,8 @@ import type { RecordCollector } from './record-collector.ts'
 export interface CompiledGraph {
   /** What follows a source, by the source node's name. */
   readonly entries: ReadonlyMap<string, Emit>
+  /** Caches were flushed: steps put what else belongs to the commit. */
+  readonly beforeCommit: () => void
   readonly close: () => void
 }
 
@@ -66,8 +68,12 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
       processes.set(node.name, guarded(node.name, operator.process))
     }
   }
+  const savers = operators.flatMap(({ beforeCommit }) => beforeCommit ?? [])
   return {
     entries,
+    beforeCommit: () => {
+      for (const save of savers) save()
+    },
     close: () => {
       const failures: unknown[] = []
       for (const operator of operators.toReversed()) {

@@ -325,6 +325,7 @@ export class Task {
   /** Pushes cached updates downstream and to the changelogs: they belong to this commit. */
   prepareCommit(): void {
     this.stores.flush()
+    this.#graph?.beforeCommit()
   }
 
   /**

@@ -1,0 +1,99 @@
+import { durationMs, type Duration } from '../core/duration.ts'
+import { compilePattern } from '../operators/pattern/compile.ts'
+import { detect, lateOutput, timedOutOutput, type Detection } from '../operators/pattern/detect.ts'
+import { keyStateSerde } from '../operators/pattern/key-state-serde.ts'
+import { timeRowSerde } from '../operators/pattern/time-rows.ts'
+import { bytes } from '../serde/bytes.ts'
+import { json } from '../serde/json.ts'
+import { invalidTopology } from '../topology/invalid-topology.ts'
+import type { ProcessorDraft } from '../topology/graph-builder.ts'
+import { keyValueStore } from '../topology/key-value-store.ts'
+import type { SerdeFor } from '../topology/serde-for.ts'
+import { addStep, unknownKey, type Flow } from './flow.ts'
+import type { PatternOf } from './pattern.ts'
+import type { MatchOf, PartialOf } from './pattern-types.ts'
+import type { Stream } from './stream.ts'
+
+export interface DetectOptions<V> {
+  /** How events are kept; the serde of the stream, or JSON, by default. */
+  readonly value?: SerdeFor<NonNullable<V>>
+  /**
+   * Events of a key are put in the order of their timestamps: one waits until a record has come
+   * here, of any key, whose timestamp is larger by more than that. Without it they are taken in the
+   * order they come, at once.
+   */
+  readonly outOfOrderness?: Duration
+  /** When no record has come for so long, by the wall clock, time goes on with that clock. */
+  readonly idleClose?: Duration
+  /**
+   * `when-due`: a partial match times out when its time is up. `flink`: where Flink CEP 2.2 has a
+   * timer for that, which it has not for a limit since the previous event, nor at time 0.
+   */
+  readonly timeouts?: 'when-due' | 'flink'
+  /**
+   * The store has partial matches of a pattern that was changed since: `refuse`, the default, stops
+   * the application; `start-over` forgets them.
+   */
+  readonly onEdit?: 'refuse' | 'start-over'
+}
+
+/**
+ * The matches, each with the timestamp and the headers of the event that completed it; one that
+ * time completed has the time. Outputs that nobody asks for cost nothing.
+ */
+export type Detected<K, E, Shape, S = NonNullable<K>> = Stream<K, MatchOf<Shape>, S> & {
+  /** What partial matches had when their time was up, with that time as timestamp. */
+  readonly timedOut: Stream<K, PartialOf<Shape>, S>
+  /** Events that came too late to be put in order. */
+  readonly late: Stream<K, E, S>
+}
+
+export function detectFlow<K, E, Shape, S>(
+  flowTo: (name: string) => Flow,
+  pattern: PatternOf<E, Shape>,
+  options: DetectOptions<never>,
+): Detected<K, E, Shape, S> {
+  const automaton = compilePattern(pattern['~definition'])
+  const { name } = automaton
+  const { outOfOrderness, idleClose, timeouts = 'when-due', onEdit = 'refuse' } = options
+  if (timeouts === 'flink' && outOfOrderness === undefined) {
+    throw invalidTopology(
+      `pattern "${name}" times out as in Flink, but takes events as they come`,
+      "Say by how much events may be out of order: { outOfOrderness: '0ms', timeouts: 'flink' }.",
+    )
+  }
+  const flow = flowTo(name)
+  const { graph, words, key, value = json<unknown>() } = flow
+  if (key === undefined) throw unknownKey(`detect "${name}"`)
+  const times = `${name}-times`
+  const states = keyStateSerde(automaton, value)
+  graph.addStore(keyValueStore(name, { key, value: states as never, cached: false }))
+  graph.addStore(
+    keyValueStore(times, { key: bytes, value: timeRowSerde(key, value), cached: false }) as never,
+  )
+  const detection: Omit<Detection, 'outputs'> = {
+    automaton,
+    states: name,
+    times,
+    key,
+    outOfOrdernessMs: outOfOrderness === undefined ? undefined : durationMs(outOfOrderness),
+    idleCloseMs: idleClose === undefined ? undefined : durationMs(idleClose),
+    hasFlinkTimers: timeouts === 'flink',
+    onEdit,
+  }
+  const draft: ProcessorDraft = addStep(flow, {
+    operator: 'detect',
+    name: `detect(${name})`,
+    stores: [name, times],
+    create: (context) => detect({ ...detection, outputs: draft.outputs })(context),
+  })
+  const output = (from: string | undefined, kept: Flow['value']): Flow => {
+    if (from !== undefined && !draft.outputs.includes(from)) draft.outputs.push(from)
+    return { ...flow, value: kept, from: { node: draft.name, output: from } }
+  }
+  const matches = words.stream<K, MatchOf<Shape>, S>(output(undefined, undefined))
+  return Object.defineProperties(matches, {
+    timedOut: { get: () => words.stream(output(timedOutOutput, undefined)) },
+    late: { get: () => words.stream(output(lateOutput, flow.value)) },
+  }) as Detected<K, E, Shape, S>
+}

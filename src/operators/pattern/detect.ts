@@ -1,0 +1,292 @@
+import { StreamsError } from '../../core/errors.ts'
+import { noHeaders, type Headers } from '../../core/record.ts'
+import type { Serializer } from '../../serde/serde.ts'
+import type { KeyValueStore } from '../../state/store.ts'
+import type { Emit, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
+import type { Automaton } from './automaton.ts'
+import { DueQueue } from './due-queue.ts'
+import type { KeyRow } from './key-state-serde.ts'
+import { Matcher, type KeyState } from './matcher.ts'
+import type { Course, TimeRow, Timer, WaitingEvent } from './time-rows.ts'
+
+export const timedOutOutput = 'timed-out'
+export const lateOutput = 'late'
+
+export interface Detection {
+  readonly automaton: Automaton
+  /** Of the keys' states. */
+  readonly states: string
+  /** Of what is found by time. */
+  readonly times: string
+  readonly key: Serializer<unknown>
+  /** Undefined: events are taken as they come; else by time, and no event comes later than that. */
+  readonly outOfOrdernessMs: number | undefined
+  /** Undefined: only records move time. */
+  readonly idleCloseMs: number | undefined
+  /** Time-outs come where Flink has a timer for them, not wherever they are due. */
+  readonly hasFlinkTimers: boolean
+  /** What becomes of partial matches of another version of the pattern. */
+  readonly onEdit: 'refuse' | 'start-over'
+  /** Read when a task starts: which of the two other outputs somebody reads. */
+  readonly outputs: readonly string[]
+}
+
+const COURSE_PLACE = Buffer.of(0)
+const EVENTS = 1
+const TIMERS = 2
+/** How often idleness is looked for, in parts of its length. */
+const IDLE_LOOKS = 4
+const SEQUENCE_BYTES = 6
+
+/**
+ * Finds a pattern in the events of each key. Time is the largest timestamp of the records that came
+ * here, whatever their key, less the out-of-orderness: what is due by then happens. A record
+ * without a value is no event, but moves time.
+ */
+export const detect =
+  (detection: Detection): OperatorFactory =>
+  (context) => {
+    const step = new DetectStep(detection, context)
+    return { process: step.process, beforeCommit: step.saveCourse }
+  }
+
+class DetectStep {
+  readonly #settings: Detection
+  readonly #context: OperatorContext
+  readonly #matcher: Matcher
+  readonly #states: KeyValueStore<unknown, KeyRow>
+  readonly #times: KeyValueStore<Uint8Array, TimeRow>
+  readonly #events: DueQueue<WaitingEvent>
+  readonly #timers: DueQueue<Timer>
+  readonly #emitTimedOut: Emit | undefined
+  readonly #emitLate: Emit | undefined
+  #course: Course
+  #isSaved = true
+  /** By the wall clock. */
+  #lastRecordMs: number
+  /** With Flink's timers: keys of which events were processed, and whether a match began there. */
+  readonly #touched = new Map<string, { readonly key: unknown; hasBegun: boolean }>()
+
+  constructor(settings: Detection, context: OperatorContext) {
+    this.#settings = settings
+    this.#context = context
+    this.#matcher = new Matcher(settings.automaton)
+    this.#states = context.store<unknown, KeyRow>(settings.states)
+    this.#times = context.store<Uint8Array, TimeRow>(settings.times)
+    const times: unknown = this.#times
+    const stamp = (): number => this.#stampMs()
+    this.#events = new DueQueue(times as KeyValueStore<Uint8Array, WaitingEvent>, EVENTS, stamp)
+    this.#timers = new DueQueue(times as KeyValueStore<Uint8Array, Timer>, TIMERS, stamp)
+    const { outputs, idleCloseMs } = settings
+    this.#emitTimedOut = outputs.includes(timedOutOutput)
+      ? context.emitTo(timedOutOutput)
+      : undefined
+    this.#emitLate = outputs.includes(lateOutput) ? context.emitTo(lateOutput) : undefined
+    this.#course = this.#savedCourse()
+    this.#lastRecordMs = context.wallClockMs()
+    if (idleCloseMs !== undefined) {
+      const everyMs = Math.max(1, Math.floor(idleCloseMs / IDLE_LOOKS))
+      context.schedule(everyMs, 'wall-clock', (nowMs) => this.#idle(nowMs, idleCloseMs))
+    }
+  }
+
+  readonly process: Emit = (key, value, timestampMs, headers) => {
+    const { idleCloseMs, outOfOrdernessMs } = this.#settings
+    if (key === null || key === undefined) {
+      this.#context.recordDropped('null key in a pattern')
+      return
+    }
+    if (idleCloseMs !== undefined) this.#lastRecordMs = this.#context.wallClockMs()
+    const course = this.#course
+    this.#isSaved = false
+    if (timestampMs > course.streamTimeMs) course.streamTimeMs = timestampMs
+    const isEvent = value !== null && value !== undefined
+    if (outOfOrdernessMs === undefined) {
+      if (isEvent) this.#take(key, value, timestampMs, headers)
+      this.#moveTo(course.streamTimeMs)
+      return
+    }
+    if (isEvent) {
+      if (timestampMs > course.watermarkMs) this.#wait(key, value, timestampMs, headers)
+      else {
+        this.#context.recordDropped('late event of a pattern')
+        this.#emitLate?.(key, value, timestampMs, headers)
+      }
+    }
+    // An event of that very time may still come, as in Flink.
+    this.#moveTo(course.streamTimeMs - outOfOrdernessMs - 1)
+  }
+
+  /** Before a commit: stream time must not go back after a restart. */
+  readonly saveCourse = (): void => {
+    if (this.#isSaved) return
+    this.#isSaved = true
+    this.#times.put(COURSE_PLACE, { ...this.#course }, this.#stampMs())
+  }
+
+  #savedCourse(): Course {
+    const { automaton, onEdit } = this.#settings
+    const { name, hash } = automaton
+    const saved = this.#times.get(COURSE_PLACE) as Course | undefined
+    if (saved === undefined) {
+      return { kind: 'course', hash, streamTimeMs: -Infinity, watermarkMs: -Infinity, sequence: 0 }
+    }
+    if (saved.hash !== hash && onEdit === 'refuse' && this.#states.all().next().done !== true) {
+      throw new StreamsError('INVALID_TOPOLOGY', {
+        message: `pattern "${name}" was changed, and its store has partial matches of what it was`,
+        hint: "Give the new pattern another name, or let it start over: detect(pattern, { onEdit: 'start-over' }).",
+      })
+    }
+    return { ...saved, hash }
+  }
+
+  #wait(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
+    const course = this.#course
+    course.sequence += 1
+    const tie = Buffer.allocUnsafe(SEQUENCE_BYTES)
+    tie.writeUIntBE(course.sequence, 0, SEQUENCE_BYTES)
+    const row: WaitingEvent = { kind: 'event', key: owned(key), value: owned(value), headers }
+    this.#events.add(timestampMs, tie, row)
+  }
+
+  /** All events up to then have come: processes those that waited, then what is due. */
+  #moveTo(timeMs: number): void {
+    const course = this.#course
+    if (timeMs > course.watermarkMs) course.watermarkMs = timeMs
+    const nowMs = course.watermarkMs
+    if (this.#settings.outOfOrdernessMs !== undefined) this.#release(nowMs)
+    if (this.#timers.nextMs() <= nowMs) this.#fire(nowMs)
+  }
+
+  #release(nowMs: number): void {
+    for (let next = this.#events.shift(nowMs); next; next = this.#events.shift(nowMs)) {
+      const { key, value, headers } = next.row
+      this.#take(key, value, next.timeMs, headers)
+    }
+    if (this.#touched.size === 0) return
+    for (const { key } of this.#touched.values()) this.#advance(key, nowMs)
+    this.#touched.clear()
+  }
+
+  #fire(nowMs: number): void {
+    for (let next = this.#timers.shift(nowMs); next; next = this.#timers.shift(nowMs)) {
+      this.#advance(next.row.key, nowMs, next.timeMs)
+    }
+  }
+
+  /** Once no record has come for so long, time goes on with the wall clock. */
+  #idle(nowMs: number, idleCloseMs: number): void {
+    const { streamTimeMs } = this.#course
+    const idleMs = nowMs - this.#lastRecordMs
+    if (idleMs < idleCloseMs || streamTimeMs === -Infinity) return
+    this.#isSaved = false
+    this.#moveTo(streamTimeMs + idleMs)
+  }
+
+  /** Processes an event, the next one of its key. */
+  #take(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
+    const matcher = this.#matcher
+    const row = this.#row(key)
+    const before = row?.state ?? matcher.nothing
+    // As they come: then time stands still for an event that is older than the one before.
+    const isSorted = this.#settings.outOfOrdernessMs !== undefined
+    const timeMs = isSorted ? timestampMs : Math.max(timestampMs, before.timeMs)
+    this.#clearOutcome()
+    const after = matcher.process(matcher.advance(before, timeMs), value, timeMs)
+    if (after !== before) this.#keep(key, row, after)
+    if (this.#settings.hasFlinkTimers) this.#touch(key, timeMs)
+    this.#emit(key, row, timeMs, headers)
+  }
+
+  /** Times out what is due at the key. `timerMs`: of the timer that says so. */
+  #advance(key: unknown, nowMs: number, timerMs = Infinity): void {
+    const row = this.#row(key)
+    if (row === undefined) return
+    this.#clearOutcome()
+    const { hasFlinkTimers } = this.#settings
+    if (!hasFlinkTimers && row.timerMs !== timerMs) return
+    const after = this.#matcher.advance(row.state, nowMs)
+    const isSpent = timerMs !== Infinity && !hasFlinkTimers
+    if (isSpent) this.#keep(key, { ...row, timerMs: Infinity }, after)
+    else if (after !== row.state) this.#keep(key, row, after)
+    this.#emit(key, row, nowMs, noHeaders)
+  }
+
+  #row(key: unknown): KeyRow | undefined {
+    const row = this.#states.get(key)
+    return row === undefined || row.isCurrent ? row : undefined
+  }
+
+  #keep(key: unknown, before: KeyRow | undefined, state: KeyState): void {
+    let timerMs = before?.timerMs ?? Infinity
+    if (this.#matcher.isNothing(state)) {
+      if (before !== undefined) this.#states.put(key, null, this.#stampMs())
+      if (timerMs < Infinity) this.#timers.remove(timerMs, this.#settings.key.serialize(key))
+      return
+    }
+    const dueMs = this.#settings.hasFlinkTimers ? Infinity : this.#matcher.dueMs(state)
+    if (dueMs < timerMs) {
+      const tie = this.#settings.key.serialize(key)
+      if (timerMs < Infinity) this.#timers.remove(timerMs, tie)
+      this.#timers.add(dueMs, tie, { kind: 'timer', key: owned(key) })
+      timerMs = dueMs
+    }
+    this.#states.put(key, { state, timerMs, isCurrent: true }, this.#stampMs())
+  }
+
+  /**
+   * Flink sets a timer for the end of the window of each match that begins after time 0, and until
+   * the key's state is written also for each event that follows.
+   */
+  #touch(key: unknown, timeMs: number): void {
+    const { automaton } = this.#settings
+    const tie = this.#settings.key.serialize(key)
+    const text = Buffer.from(tie).toString('latin1')
+    const touched = this.#touched.get(text) ?? { key, hasBegun: false }
+    this.#touched.set(text, touched)
+    if (this.#matcher.hasBegun && timeMs > 0) touched.hasBegun = true
+    if (touched.hasBegun && automaton.withinMs > 0) {
+      this.#timers.add(timeMs + automaton.withinMs, tie, { kind: 'timer', key: owned(key) })
+    }
+  }
+
+  /** Of a row: when it was put, in stream time. */
+  #stampMs(): number {
+    return Math.max(0, this.#course.streamTimeMs)
+  }
+
+  #clearOutcome(): void {
+    const { matches, timedOut } = this.#matcher.outcome
+    matches.length = 0
+    timedOut.length = 0
+  }
+
+  /** Sends on what has come out. What cannot go on did not happen. */
+  #emit(key: unknown, before: KeyRow | undefined, timeMs: number, headers: Headers): void {
+    const matcher = this.#matcher
+    if (matcher.outcome.matches.length === 0 && matcher.outcome.timedOut.length === 0) return
+    // A copy: a step further on may lead back here through a cache that gives way.
+    const matches = [...matcher.outcome.matches]
+    const timedOut = [...matcher.outcome.timedOut]
+    try {
+      for (const last of matches) {
+        this.#context.emit(key, matcher.events(last), timeMs, headers)
+      }
+      if (this.#emitTimedOut === undefined) return
+      for (const each of timedOut) {
+        this.#emitTimedOut(key, matcher.events(each.last), each.timeMs, headers)
+      }
+    } catch (error) {
+      this.#states.put(key, before ?? null, this.#stampMs())
+      if (before !== undefined && before.timerMs < Infinity) {
+        const tie = this.#settings.key.serialize(key)
+        this.#timers.add(before.timerMs, tie, { kind: 'timer', key: owned(key) })
+      }
+      throw error
+    }
+  }
+}
+
+/** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
+const owned = (value: unknown): unknown =>
+  value instanceof Uint8Array ? new Uint8Array(value) : value
