@@ -34,9 +34,10 @@ export type { AvroOptions, AvroSchema, SubjectNameStrategy } from './serde/index
 export type { Deserializer, Serde, Serializer } from './serde/index.ts'
 
 // Where state is kept.
-export { keyValueStore, type KeyValueStoreOptions } from './topology/key-value-store.ts'
-export { sessionStore, windowStore } from './topology/window-store.ts'
-export { versionedStore, type VersionedStoreOptions } from './topology/versioned-store.ts'
+export { keyValueStore, sessionStore, timerStore, windowStore } from './topology/stores.ts'
+export { versionedStore, type VersionedStoreOptions } from './topology/stores.ts'
+export type { KeyValueStoreOptions, TimerStoreSpecFor } from './topology/stores.ts'
+export type { KeyTimer, Timer, TimerClock } from './state/timer-store.ts'
 export type { KeyValueStoreSpec, VersionedStoreSpec } from './state/store-spec.ts'
 export type { Version, VersionedStore, VersionPlace } from './state/versioned-store.ts'
 export type { SessionStore, WindowStore } from './state/window-store.ts'
@@ -53,6 +54,7 @@ export { sideOutput } from './dsl/side-output.ts'
 export type {
   Cancellable,
   ForwardedRecord,
+  KeyTimers,
   Processor,
   ProcessorContext,
   PunctuationType,

@@ -233,6 +233,8 @@ describe('a record that cannot be processed becomes a dead letter', () => {
       application: 'orders',
       attempts: 1,
       failedAtMs: 1_000,
+      firstFailedAtMs: 1_000,
+      redrives: 0,
     })
     expect(order.events()).toEqual([placed, orderPaid])
   })

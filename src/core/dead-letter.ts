@@ -14,6 +14,10 @@ export const deadLetterHeader = {
   application: 'millrace.errors.application',
   attempts: 'millrace.errors.attempts',
   failedAt: 'millrace.errors.timestamp',
+  firstFailedAt: 'millrace.errors.first.timestamp',
+  /** Where a timer failed and no record: its name and its time. */
+  timer: 'millrace.errors.timer',
+  timerAt: 'millrace.errors.timer.at',
 } as const
 
 /** How often a record was sent again from a dead-letter topic: it stays with the record. */
@@ -42,6 +46,10 @@ export interface DeadLetter {
   readonly application: string
   readonly attempts: number
   readonly failedAtMs: number
+  /** As `failedAtMs`, where it was tried once. */
+  readonly firstFailedAtMs: number
+  /** What failed, where it was no record: then there is no value, and nowhere that it was read. */
+  readonly timer: { readonly name: string; readonly atMs: number } | undefined
 }
 
 const whyHeaders: ReadonlySet<string> = new Set([...Object.values(deadLetterHeader), redriveHeader])
@@ -68,6 +76,11 @@ export function deadLetterOf({ key, value, timestampMs, headers }: RawRecord): D
     application: of('application'),
     attempts: wholeOr(0, of('attempts')),
     failedAtMs: wholeOr(0, of('failedAt')),
+    firstFailedAtMs: wholeOr(0, of('firstFailedAt') || of('failedAt')),
+    timer:
+      of('topic') !== '' || of('timerAt') === ''
+        ? undefined
+        : { name: of('timer'), atMs: wholeOr(0, of('timerAt')) },
   }
 }
 

@@ -10,6 +10,8 @@ export interface ThreadCounters {
   deadLetters: number
   /** Records that failed and were skipped, as the topology says. */
   skipped: number
+  /** Durable timers that fired. */
+  timers: number
   commits: number
   /** Changelog records replayed into local stores. */
   restored: number
@@ -22,6 +24,7 @@ export const newThreadCounters = (): ThreadCounters => ({
   dropped: 0,
   deadLetters: 0,
   skipped: 0,
+  timers: 0,
   commits: 0,
   restored: 0,
   migrations: 0,

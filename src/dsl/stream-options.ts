@@ -1,6 +1,7 @@
 import type { Duration } from '../core/duration.ts'
 import type { Meta } from '../core/record.ts'
 import type { FailurePolicy } from '../topology/graph.ts'
+import type { TimerStoreSpecFor } from '../topology/timer-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 
@@ -31,9 +32,14 @@ export interface SinkOptions<K, V> {
   readonly partition?: (key: K, value: V, partitions: number) => number
 }
 
-export interface ProcessOptions {
+export interface ProcessOptions<K = unknown> {
   /** The step's name in descriptions, errors and dead letters; unique. */
   readonly name: string
   /** Stores that the processor uses: declared with `addStateStore`, or declared here. */
   readonly stores?: readonly AnyTableStoreOption[]
+  /**
+   * Where it keeps its durable timers: a name, or a store with settings of its own. A step that has
+   * an `onTimer` needs one, for itself alone.
+   */
+  readonly timers?: string | TimerStoreSpecFor<NonNullable<K>>
 }

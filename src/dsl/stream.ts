@@ -101,22 +101,19 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
    */
   process<K2, V2>(
     processor: Processor<K, V, K2, V2> | (() => Processor<K, V, K2, V2>),
-    options: ProcessOptions,
+    options: ProcessOptions<K>,
   ): ProcessedStream<K2, V2, S> {
-    const make = typeof processor === 'function' ? processor : () => processor
-    const draft = processStep(this['~flow'], 'process', options, (node) => process(make, node))
+    const draft = processStep(this['~flow'], 'process', processor, options, process)
     return new ProcessedStream(draft, { ...this['~flow'], value: undefined, rekeyed: true })
   }
 
   /** As `process`, for a processor that keeps the key: what follows needs no topic in between. */
   processValues<V2>(
     processor: FixedKeyProcessor<K, V, V2> | (() => FixedKeyProcessor<K, V, V2>),
-    options: ProcessOptions,
+    options: ProcessOptions<K>,
   ): ProcessedStream<K, V2, S> {
-    const make = typeof processor === 'function' ? processor : () => processor
-    const draft = processStep(this['~flow'], 'process-values', options, (node) =>
-      processValues(make, node),
-    )
+    const flow = this['~flow']
+    const draft = processStep(flow, 'process-values', processor, options, processValues)
     return new ProcessedStream(draft, { ...this['~flow'], value: undefined })
   }
 }

@@ -2,6 +2,7 @@ import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { Timer, TimerStore } from '../state/timer-store.ts'
 import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
 import type { FixedKeyForwardedRecord } from '../topology/fixed-key-processor.ts'
@@ -9,6 +10,7 @@ import type {
   Cancellable,
   Emit,
   ForwardedRecord,
+  KeyTimers,
   OperatorContext,
   ProcessorContext,
   PunctuationType,
@@ -21,9 +23,11 @@ import type {
 export interface ProcessDeclaration {
   readonly stores: readonly string[]
   readonly outputs: readonly string[]
+  /** Where it keeps its durable timers; undefined where it has none. */
+  readonly timers: string | undefined
 }
 
-/** What is being looked at: a record, or a punctuation, which has no key. */
+/** What is being looked at: a record or a timer, or a punctuation, which has no key. */
 interface Occasion {
   readonly key: unknown
   readonly timestampMs: number
@@ -37,10 +41,19 @@ export abstract class NodeContext {
   readonly #stores = new Map<string, unknown>()
   readonly #outputs = new Map<string, Emit>()
   #occasion: Occasion | undefined
+  #timers: TimerStore<unknown> | undefined
 
   constructor(task: OperatorContext, declaration: ProcessDeclaration) {
     this.task = task
     this.#declaration = declaration
+  }
+
+  get nodeName(): string {
+    return this.task.nodeName
+  }
+
+  get timerStore(): string | undefined {
+    return this.#declaration.timers
   }
 
   get taskId(): string {
@@ -132,6 +145,42 @@ export abstract class NodeContext {
     })
   }
 
+  readonly timers: KeyTimers = {
+    set: (name, atMs, clock) => this.#ownTimers().set(this.#timerKey(), name, atMs, clock),
+    cancel: (name) => this.#ownTimers().cancel(this.#timerKey(), name),
+  }
+
+  /** What fires its timers; where the step declared a place for them. */
+  onTimers(onTimer: (timer: Timer) => void): void {
+    const { timers } = this.#declaration
+    if (timers === undefined) return
+    this.#timers = this.task.timers<unknown>(timers, ({ key, name, atMs, clock }) => {
+      const outer = this.enter({ key, timestampMs: atMs, headers: noHeaders })
+      try {
+        onTimer({ key, name, atMs, clock })
+      } finally {
+        this.leave(outer)
+      }
+    })
+  }
+
+  #ownTimers(): TimerStore<unknown> {
+    if (this.#timers !== undefined) return this.#timers
+    throw new StreamsError('STORE_MISSING', {
+      message: `node "${this.task.nodeName}" has no store for its timers`,
+      hint: "Name one with the step: process(…, { name, timers: 'reminders' }).",
+    })
+  }
+
+  #timerKey(): unknown {
+    const key = this.#occasion?.key
+    if (key !== undefined && key !== null) return key
+    throw new StreamsError('PROCESSING_FAILED', {
+      message: `node "${this.task.nodeName}" sets or cancels a timer where there is no key`,
+      hint: 'Timers belong to the key of the record, or of the timer, that is at hand.',
+    })
+  }
+
   /** Returns what was being looked at before. */
   enter(occasion: Occasion): Occasion | undefined {
     const outer = this.#occasion
@@ -156,7 +205,7 @@ export abstract class NodeContext {
     if (this.#occasion === undefined) {
       throw new StreamsError('PROCESSING_FAILED', {
         message: `node "${this.task.nodeName}" forwards a record outside process and punctuations`,
-        hint: 'Forward while process or a scheduled callback runs, not from init or after an await.',
+        hint: 'Forward while process, onTimer or a scheduled callback runs, not from init or after an await.',
       })
     }
     return this.#occasion

@@ -1,5 +1,7 @@
 import type { StreamRecord } from '../core/record.ts'
+import type { Timer } from '../state/timer-store.ts'
 import type { FixedKeyProcessor } from '../topology/fixed-key-processor.ts'
+import { invalidTopology } from '../topology/invalid-topology.ts'
 import type {
   Operator,
   OperatorFactory,
@@ -38,6 +40,7 @@ export const processValues =
 interface AnyProcessor<KIn, VIn, Context> {
   readonly init?: (context: Context) => void
   readonly process: (record: StreamRecord<KIn, VIn>, context: Context) => void
+  readonly onTimer?: (timer: Timer<KIn>, context: Context) => void
   readonly close?: () => void
 }
 
@@ -45,6 +48,8 @@ function operatorOf<KIn, VIn, Context extends NodeContext>(
   processor: AnyProcessor<KIn, VIn, Context>,
   context: Context,
 ): Operator {
+  checkTimers(context.nodeName, processor, context.timerStore)
+  context.onTimers((timer) => processor.onTimer?.(timer as Timer<KIn>, context))
   processor.init?.(context)
   return {
     process: (key, value, timestampMs, headers) => {
@@ -58,5 +63,25 @@ function operatorOf<KIn, VIn, Context extends NodeContext>(
       }
     },
     close: () => processor.close?.(),
+  }
+}
+
+/** Throws where a processor and the place for its timers do not belong together. */
+export function checkTimers(
+  node: string,
+  processor: { readonly onTimer?: unknown },
+  store: string | undefined,
+): void {
+  if (processor.onTimer !== undefined && store === undefined) {
+    throw invalidTopology(
+      `processor "${node}" has an onTimer and no place for its timers`,
+      "Name a store for them with the step: process(…, { name, timers: 'reminders' }).",
+    )
+  }
+  if (processor.onTimer === undefined && store !== undefined) {
+    throw invalidTopology(
+      `processor "${node}" has a store of timers, "${store}", and no onTimer`,
+      'Give the processor an onTimer, or leave the store out if nothing is left in it.',
+    )
   }
 }

@@ -235,6 +235,11 @@ class Chaos {
       'all threads run',
       100,
     )
+    await this.simulation.until(
+      () => this.#scenario.isSettled?.(this.simulation) ?? true,
+      'all is settled',
+      100,
+    )
     await this.simulation.stopAll()
   }
 

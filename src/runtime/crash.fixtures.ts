@@ -89,6 +89,7 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
         `wave ${index} is committed`,
       )
     }
+    await simulation.until(() => scenario.isSettled?.(simulation) ?? true, 'all is settled')
     await simulation.stopAll()
   })
   if (plan.life?.guarantee === 'at-least-once') scenario.expectNothingLost(simulation)

@@ -24,6 +24,8 @@ export interface Scenario {
   readonly waves: readonly (readonly InputRecord[])[]
   /** What the group commits offsets of. */
   readonly inputs: readonly string[]
+  /** What has to be there before all is done, beyond the offsets of the input. */
+  readonly isSettled?: (simulation: Simulation) => boolean
   /**
    * Fails where what is committed in Kafka is not what the input comes to. With a cache, updates of
    * a key may be left out, but for the last one.

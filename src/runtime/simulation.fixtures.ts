@@ -10,6 +10,7 @@ import {
 import type { KafkaPort } from '../kafka/port.ts'
 import { BatchBuilder } from '../kafka/wire/batch-builder.ts'
 import { partitionForKey } from '../kafka/wire/murmur2.ts'
+import { byTimeOf, isByKey, SEQUENCE_KEY } from '../state/timers/timer-layout.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
 import { Life, type LifeOptions, type Note } from './life.fixtures.ts'
@@ -185,7 +186,7 @@ interface DiskState {
 export function diskState(
   simulation: Simulation,
   disk: Disk,
-  { name, subTopologies }: Topology,
+  { name, subTopologies, stores }: Topology,
 ): DiskState {
   const restored: Record<string, Rows> = {}
   const committed: Record<string, Rows> = {}
@@ -196,31 +197,68 @@ export function diskState(
     for (const store of subTopologies[subTopology]?.stores ?? []) {
       const position = backend.position(store) ?? 0
       const changes = simulation.history(`${name}-${store}-changelog`, partition)
-      const known = new Set(changes.map(({ key, value }) => `${textOf(key)}: ${textOf(value)}`))
-      const rows = [...backend.store(store).range(null, null, 'forward')].map(
-        // Without the timestamp in front of each value.
-        ([key, value]) => [textOf(key) ?? '', textOf(value.subarray(8)) ?? ''] as const,
-      )
+      const known = new Set(changes.map(({ key, value }) => `${exact(key)}: ${exact(value)}`))
+      const local = [...backend.store(store).range(null, null, 'forward')]
+      const isTimers = stores.get(store)?.kind === 'timers'
+      const rows = isTimers ? timerRows(local) : plainRows(local)
       for (const [key, value] of rows) {
         if (!known.has(`${key}: ${value}`)) uncommitted.push(`${task} ${store} ${key}: ${value}`)
       }
       const tail = changes.filter(({ offset }) => offset >= position)
-      restored[`${task} ${store} from ${position}`] = fold(tail, rows)
-      committed[`${task} ${store} from ${position}`] = fold(changes)
+      const label = `${task} ${store} from ${position}`
+      restored[label] = fold(tail, exact, rows)
+      committed[label] = fold(changes, exact)
+      if (!isTimers) continue
+      restored[`${label}, by time`] = timesOf(local, tail)
+      committed[`${label}, by time`] = timesOf([], changes)
     }
   }
   return { restored, committed, uncommitted }
 }
 
+type Local = readonly (readonly [key: Uint8Array, value: Uint8Array])[]
+type TextRows = readonly (readonly [key: string, value: string])[]
+
+/** A text of any bytes, from which they could be had back. */
+const exact = (bytes: Uint8Array | null): string | null =>
+  bytes === null ? null : Buffer.from(bytes).toString('latin1')
+
+/** Without the timestamp in front of each value. */
+const plainRows = (local: Local): TextRows =>
+  local.map(([key, value]) => [exact(key) ?? '', exact(value.subarray(8)) ?? ''])
+
+/** Those that are in the changelog too. */
+const timerRows = (local: Local): TextRows =>
+  local
+    .filter(([key]) => isByKey(key) || Buffer.compare(key, SEQUENCE_KEY) === 0)
+    .map(([key, value]) => [exact(key) ?? '', exact(value) ?? ''])
+
+/** The rows by time that a timer store has, or comes to when it is restored. */
+function timesOf(local: Local, changes: readonly RawRecord[]): Rows {
+  const times = new Set(
+    local
+      .map(([key]) => exact(key) ?? '')
+      .filter((row) => row.startsWith('\x01') || row.startsWith('\x02')),
+  )
+  for (const { key, value } of changes) {
+    const byTime = key !== null && isByKey(key) ? byTimeOf(exact(key) ?? '') : ''
+    if (byTime === '') continue
+    if (value === null) times.delete(byTime)
+    else times.add(byTime)
+  }
+  return Object.fromEntries([...times].sort().map((row) => [row, '']))
+}
+
 function fold(
   changes: readonly RawRecord[],
+  read: (bytes: Uint8Array | null) => string | null = textOf,
   before: Iterable<readonly [string, string]> = [],
 ): Rows {
   const rows = new Map<string, string>(before)
   for (const { key, value } of changes) {
-    const name = textOf(key) ?? ''
+    const name = read(key) ?? ''
     if (value === null) rows.delete(name)
-    else rows.set(name, textOf(value) ?? '')
+    else rows.set(name, read(value) ?? '')
   }
   return Object.fromEntries(rows)
 }

@@ -1,5 +1,6 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
+import type { KeyTimer } from './timer-store.ts'
 
 /** What every kind of store says. */
 interface StoreSettings<K, V> {
@@ -64,4 +65,10 @@ export interface VersionedStoreSpec<K = unknown, V = unknown> extends StoreSetti
   readonly cached: false
 }
 
-export type StoreSpec = KeyValueStoreSpec | WindowStoreSpec | SessionStoreSpec | VersionedStoreSpec
+/** Timers by key and by time, and queues; to queries, the timers of each key. */
+export interface TimerStoreSpec<K = unknown> extends StoreSettings<K, readonly KeyTimer[]> {
+  readonly kind: 'timers'
+}
+
+export type StoreSpec =
+  KeyValueStoreSpec | WindowStoreSpec | SessionStoreSpec | VersionedStoreSpec | TimerStoreSpec

@@ -182,13 +182,17 @@ export class TopologyTestDriver implements AsyncDisposable {
     return this.#opened
   }
 
-  /** Until no task has anything left to read; every record is committed by itself. */
+  /**
+   * Until no task has anything left to read, or a timer that is due; every record, and every timer,
+   * is committed by itself.
+   */
   #run(): void {
+    const nowMs = this.#clock.nowMs()
     let busy = true
     while (busy) {
       busy = false
       for (const task of this.#tasks) {
-        while (task.process(1) > 0) {
+        while (task.process(1) > 0 || task.fireTimers(nowMs, 1) > 0) {
           busy = true
           this.#commit(task)
         }
@@ -231,9 +235,22 @@ export class TopologyTestDriver implements AsyncDisposable {
     return topic === undefined ? [] : this.#drain(topic).map(deadLetterOf)
   }
 
-  /** Moves the wall clock and fires what is due; event time moves by records only. */
+  /**
+   * Moves the wall clock and fires what is due: each timer at its own time, scheduled callbacks at
+   * those times and at the end. Event time moves by records only.
+   */
   async advanceTime(duration: Duration): Promise<void> {
-    await this.#clock.advance(durationMs(duration))
+    const untilMs = this.#clock.nowMs() + durationMs(duration)
+    for (;;) {
+      const timerMs = Math.min(...this.#tasks.map((task) => task.nextTimerMs()))
+      if (timerMs > untilMs) break
+      await this.#moveTo(timerMs)
+    }
+    await this.#moveTo(untilMs)
+  }
+
+  async #moveTo(timeMs: number): Promise<void> {
+    await this.#clock.advance(Math.max(0, timeMs - this.#clock.nowMs()))
     for (const task of this.#tasks) {
       task.punctuate(this.#clock.nowMs())
       this.#commit(task)

@@ -105,6 +105,7 @@ function timesOf(
 ): Pick<StoreDescription, 'retentionMs' | 'groupMs' | 'historyMs'> {
   switch (store.kind) {
     case 'key-value':
+    case 'timers':
       return {}
     case 'versioned':
       return { historyMs: store.historyMs }

@@ -1,4 +1,5 @@
 import type { Headers, StreamRecord } from '../core/record.ts'
+import type { Timer } from '../state/timer-store.ts'
 import type { ProcessorContext } from './processor.ts'
 
 /**
@@ -8,6 +9,7 @@ import type { ProcessorContext } from './processor.ts'
 export interface FixedKeyProcessor<in K, in VIn, VOut> {
   readonly init?: (context: FixedKeyProcessorContext<VOut>) => void
   readonly process: (record: StreamRecord<K, VIn>, context: FixedKeyProcessorContext<VOut>) => void
+  readonly onTimer?: (timer: Timer<K>, context: FixedKeyProcessorContext<VOut>) => void
   readonly close?: () => void
 }
 
@@ -20,7 +22,7 @@ export interface FixedKeyProcessorContext<in VOut> extends Omit<
 
 export interface FixedKeyForwardedRecord<out V> {
   /**
-   * The key of the record being processed where none is given; another one is refused. Inside a
+   * The key of the record or timer at hand where none is given; another one is refused. Inside a
    * punctuation there is none: give one that this task's partition holds, such as a store's.
    */
   readonly key?: unknown

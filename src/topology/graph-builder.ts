@@ -233,6 +233,8 @@ export class GraphBuilder {
     for (const node of this.#nodes.values()) {
       if (node.kind !== 'processor') continue
       for (const store of node.stores) {
+        const isTaken = used.has(store) && this.#stores.get(store)?.kind === 'timers'
+        if (isTaken) throw sharedTimers(store)
         used.add(store)
         if (this.#stores.has(store)) continue
         throw invalidTopology(
@@ -256,6 +258,12 @@ const matches = (topics: SourceStep['topics'], topic: TopicRef): boolean =>
   (topics instanceof RegExp
     ? topics.test(topic.name)
     : !topics[0].internal && topics[0].name === topic.name)
+
+const sharedTimers = (store: string) =>
+  invalidTopology(
+    `timer store "${store}" is used by two steps`,
+    'Give each step a store of its own: timers fire in the step that set them.',
+  )
 
 function checkPolicy(
   what: string,

@@ -1,7 +1,8 @@
 import type { StreamsError } from '../core/errors.ts'
-import type { Headers, StreamRecord } from '../core/record.ts'
+import type { Headers, RawRecord, StreamRecord } from '../core/record.ts'
 import type { RecordMeta } from '../core/record-meta.ts'
 import type { KeyValueStore } from '../state/store.ts'
+import type { DueTimer, Timer, TimerClock, TimerStore } from '../state/timer-store.ts'
 import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
 
@@ -25,6 +26,16 @@ export interface Cancellable {
   readonly cancel: () => void
 }
 
+/** Records that have waited in a store of a step, on their way again. */
+export interface Waited {
+  /** As they were read, at least one. The last one is where `meta` says that we are. */
+  readonly records: readonly RawRecord[]
+  /** How often they were tried, this time included. */
+  readonly attempts: number
+  /** Undefined: they have not failed so far. */
+  readonly firstFailedAtMs: number | undefined
+}
+
 /** What a step is given by its task. */
 export interface OperatorContext {
   readonly nodeName: string
@@ -46,6 +57,23 @@ export interface OperatorContext {
     type: PunctuationType,
     callback: (timestampMs: number) => void,
   ) => Cancellable
+  /**
+   * A timer store that this node declared, whose timers are fired by the task: one after the other
+   * and never inside `process`. A timer that fires is in the store no more.
+   */
+  readonly timers: <K>(store: string, onTimer: (timer: DueTimer<K>) => void) => TimerStore<K>
+  /**
+   * What is being processed, as it was read; none inside a timer or punctuation, or for an update
+   * that has left a cache. Copy what you keep.
+   */
+  readonly sources: () => readonly RawRecord[]
+  /**
+   * Goes on with records that have waited, as though they had just been read: where the work
+   * throws, the topology's policy decides about them.
+   */
+  readonly resume: (waited: Waited, work: () => void) => void
+  /** The task takes no more records until what it returns is called; timers fire all the same. */
+  readonly holdInput: () => () => void
   /**
    * The least wall-clock time between two looks for closed windows, where a look costs something.
    */
@@ -78,7 +106,24 @@ export type OperatorFactory = (context: OperatorContext) => Operator
 export interface Processor<in KIn, in VIn, KOut, VOut> {
   readonly init?: (context: ProcessorContext<KOut, VOut>) => void
   readonly process: (record: StreamRecord<KIn, VIn>, context: ProcessorContext<KOut, VOut>) => void
+  /**
+   * A timer that was set came due. Never while a record is processed; the timer's key is the
+   * current one.
+   */
+  readonly onTimer?: (timer: Timer<KIn>, context: ProcessorContext<KOut, VOut>) => void
   readonly close?: () => void
+}
+
+/** Durable timers of the current key: the record's, or the timer's inside `onTimer`. */
+export interface KeyTimers {
+  /**
+   * Fires `onTimer` when stream time, or the wall clock, is at `atMs` or past it; at once if it is
+   * already, but never before the current call has returned. The same name, time and clock again
+   * are the same timer.
+   */
+  readonly set: (name: string, atMs: number, clock: TimerClock) => void
+  /** Every timer of the current key with this name. */
+  readonly cancel: (name: string) => void
 }
 
 export interface ProcessorContext<in KOut, in VOut> {
@@ -94,11 +139,13 @@ export interface ProcessorContext<in KOut, in VOut> {
     type: PunctuationType,
     callback: (timestampMs: number) => void,
   ) => Cancellable
+  /** Needs a store for them: `process(…, { name, timers: 'reminders' })`. */
+  readonly timers: KeyTimers
   readonly commit: () => void
   readonly streamTimeMs: number
   readonly wallClockMs: number
   readonly taskId: string
-  /** Where the record being processed was read; undefined inside a punctuation. */
+  /** Where the record being processed was read; undefined inside a punctuation or a timer. */
   readonly record:
     { readonly topic: string; readonly partition: number; readonly offset: number } | undefined
 }

@@ -15,6 +15,8 @@ export interface DeadLetterOrigin {
   readonly attempts: number
   /** When the failure happened, wall clock. */
   readonly failedAtMs: number
+  /** When it failed for the first time; undefined: now. */
+  readonly firstFailedAtMs: number | undefined
 }
 
 const header = (name: keyof typeof deadLetterHeader, value: string | number): Header => [
@@ -45,6 +47,7 @@ export function deadLetterHeaders(
     header('application', origin.applicationId),
     header('attempts', origin.attempts),
     header('failedAt', origin.failedAtMs),
+    header('firstFailedAt', origin.firstFailedAtMs ?? origin.failedAtMs),
   ]
 }
 

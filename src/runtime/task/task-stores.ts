@@ -7,8 +7,10 @@ import {
   openKeyValueStore,
   type KeyValueStoreContext,
 } from '../../state/key-value/key-value-store.ts'
+import { openTimerStore } from '../../state/timers/open-timer-store.ts'
 import { openVersionedStore } from '../../state/versioned/open-versioned-store.ts'
 import { openSessionStore, openWindowStore } from '../../state/window/open-window-store.ts'
+import type { Serde } from '../../serde/serde.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type {
   ChangelogWriter,
@@ -16,6 +18,7 @@ import type {
   KeyValueStore,
   StoreHandle,
 } from '../../state/store.ts'
+import type { TimerStore } from '../../state/timer-store.ts'
 import type { RecordCollector } from './record-collector.ts'
 
 /** Small stores share a transaction until it has so many rows. */
@@ -101,6 +104,15 @@ export class TaskStores {
     return this.#find(name).handle.store as unknown as KeyValueStore<K, V>
   }
 
+  timers<K>(name: string): TimerStore<K> {
+    const { spec, handle } = this.#find(name)
+    if (spec.kind === 'timers') return handle.store as unknown as TimerStore<K>
+    throw new StreamsError('STORE_MISSING', {
+      message: `store "${name}" is no store of timers`,
+      hint: 'Declare it with timerStore(…), or by its name in the options of the step.',
+    })
+  }
+
   /** A value by the key's bytes, as the store's serde writes it; for queries from outside. */
   findBytes(
     name: string,
@@ -109,7 +121,8 @@ export class TaskStores {
     const { spec } = this.#find(name)
     const found = this.store<unknown, unknown>(name).getWithTimestamp(spec.key.deserialize(key))
     if (found === undefined) return undefined
-    return { value: spec.value.serialize(found.value), timestampMs: found.timestampMs }
+    const value = (spec.value as Serde<unknown>).serialize(found.value)
+    return { value, timestampMs: found.timestampMs }
   }
 
   /**
@@ -253,5 +266,7 @@ function openStore(spec: StoreSpec, context: KeyValueStoreContext): StoreHandle 
       return openSessionStore(spec, context)
     case 'versioned':
       return openVersionedStore(spec, context)
+    case 'timers':
+      return openTimerStore(spec, context)
   }
 }

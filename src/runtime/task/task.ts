@@ -19,16 +19,17 @@ import {
 } from '../../topology/graph.ts'
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
-import { reactionTo } from '../reaction.ts'
-import { announcing, isFromCache } from './cached-update.ts'
+import { AtHand } from './at-hand.ts'
+import { announcing } from './cached-update.ts'
 import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
-import { compileGraph, failureAt, nodeOfFailure, type CompiledGraph } from './compile-graph.ts'
-import { sendDeadLetter } from './dead-letter.ts'
+import { compileGraph, failureAt, type CompiledGraph } from './compile-graph.ts'
+import { Failures } from './failures.ts'
 import { InputOrder, type Input } from './input-order.ts'
 import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import type { RecordCollector } from './record-collector.ts'
 import { TaskStores } from './task-stores.ts'
+import { TaskTimers } from './task-timers.ts'
 
 const CLOSE_INTERVAL_MS = 1_000
 
@@ -79,6 +80,9 @@ export class Task {
   readonly #meta = new RecordMeta()
   readonly #collector: RecordCollector
   readonly #punctuations = new Punctuations()
+  readonly #timers: TaskTimers
+  readonly #failures: Failures
+  readonly #atHand: AtHand
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
   #order: InputOrder | undefined
@@ -86,13 +90,19 @@ export class Task {
   /** Which replay our state belongs to. */
   #generation = ''
   #dirty = false
-  #processing: PartitionQueue | undefined
+  /** Of steps that hold the input. */
+  #holds = 0
   #closing = false
 
   constructor(options: TaskOptions) {
     this.id = options.id
     this.#options = options
     this.#collector = this.#closable(options.collector)
+    this.#failures = new Failures(options, this.#collector)
+    const policy = options.topology.onFailure
+    this.#atHand = new AtHand(this.#meta, this.#failures, policy)
+    const { counters } = options
+    this.#timers = new TaskTimers({ meta: this.#meta, counters, failures: this.#failures, policy })
     const { subTopology, partition } = parseTaskId(options.id)
     this.#subTopology = options.topology.subTopologies[subTopology] as SubTopology
     this.stores = new TaskStores({
@@ -207,34 +217,42 @@ export class Task {
           this.#punctuate(node.name, callback, timestampMs)
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
+      timers: (name, onTimer) => this.#timers.add(node.name, this.stores.timers(name), onTimer),
+      sources: this.#atHand.sources,
+      resume: (waited, work) => this.#atHand.resume(node.name, waited, work),
+      holdInput: () => this.#hold(),
       closeIntervalMs: closeIntervalMs ?? CLOSE_INTERVAL_MS,
       requestCommit: onCommitRequest,
       recordDropped: (reason) => {
         counters.dropped += 1
         logger.debug({ node: node.name, task: this.id, reason }, 'record dropped')
       },
-      deadLetter: (error) => this.#setAside(failureAt(node.name, error)),
+      deadLetter: (error) => this.#atHand.setAside(node.name, error),
     }
   }
 
   /**
-   * Processes what has arrived, at most so many records and while not full; returns how many it
-   * was.
+   * Processes what has arrived, and event-time timers as they come due, at most so many and while
+   * not full; returns how many it was.
    */
-  process(recordsMax: number, isFull: () => boolean = never): number {
-    let processed = 0
-    while (processed < recordsMax && !isFull()) {
-      const input = this.#order?.next()
-      if (input === undefined) break
-      this.#processHead(input)
-      processed += 1
+  process(max: number, isFull: () => boolean = never): number {
+    let done = 0
+    let records = 0
+    while (done < max && !isFull()) {
+      if (!this.#timers.fireNext('event-time', this.#streamTimeMs)) {
+        const input = this.#holds > 0 ? undefined : this.#order?.next()
+        if (input === undefined) break
+        this.#processHead(input)
+        records += 1
+      }
+      done += 1
     }
-    this.#options.counters.processed += processed
-    return processed
+    if (done > 0) this.#dirty = true
+    this.#options.counters.processed += records
+    return done
   }
 
   #processHead({ queue, emit }: Input): void {
-    this.#dirty = true
     const { run } = queue
     this.#meta.from(queue.topic, queue.partition, run.offset)
     if (queue.headError !== undefined) {
@@ -246,54 +264,30 @@ export class Task {
     } else {
       const timestampMs = queue.headTimestampMs
       if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
-      this.#processing = queue
+      this.#atHand.queue = queue
       try {
         emit(queue.headKey, queue.headValue, timestampMs, run.headers)
       } catch (error) {
         this.#fail(queue, error, this.#options.topology.onFailure)
       } finally {
-        this.#processing = undefined
+        this.#atHand.queue = undefined
       }
     }
     queue.pass()
     this.#punctuations.fire('stream-time', this.#streamTimeMs)
   }
 
-  /** Of a record that is being processed; an update that leaves a cache has none of its own. */
-  #setAside(error: unknown): void {
-    const queue = this.#processing
-    const { topic, partition, offset } = this.#meta
-    if (queue === undefined || queue.run.offset !== offset) return
-    if (queue.topic !== topic || queue.partition !== partition) return
-    this.#fail(queue, error, 'dead-letter')
+  #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {
+    const failed = { records: [queue.rawHead()], attempts: 1, firstFailedAtMs: undefined }
+    this.#failures.settle(failed, error, policy, queue.source.name)
   }
 
-  #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {
-    const { counters, logger, topology, clock, applicationId } = this.#options
-    if (reactionTo(error) !== 'record' || isFromCache(error)) throw error
-    const node = nodeOfFailure(error) ?? queue.source.name
-    const source = queue.rawHead()
-    const where = { task: this.id, node, topic: source.topic, partition: source.partition }
-    switch (policy) {
-      case 'stop':
-        throw error
-      case 'skip':
-        counters.skipped += 1
-        logger.warn({ ...where, offset: source.offset, err: error }, 'record skipped')
-        return
-      case 'dead-letter': {
-        if (topology.deadLetters === undefined) throw error
-        const origin = {
-          applicationId,
-          taskId: this.id,
-          node,
-          attempts: 1,
-          failedAtMs: clock.nowMs(),
-        }
-        sendDeadLetter(this.#collector, topology.deadLetters.name, source, error, origin)
-        counters.deadLetters += 1
-        logger.debug({ ...where, offset: source.offset, err: error }, 'record dead-lettered')
-      }
+  #hold(): () => void {
+    let isHeld = true
+    this.#holds += 1
+    return () => {
+      if (isHeld) this.#holds -= 1
+      isHeld = false
     }
   }
 
@@ -309,17 +303,29 @@ export class Task {
     }
   }
 
+  /** Fires wall-clock timers that are due, at most so many and while not full; returns how many. */
+  fireTimers(nowMs: number, timersMax: number, isFull: () => boolean = never): number {
+    let fired = 0
+    while (fired < timersMax && !isFull() && this.#timers.fireNext('wall-clock', nowMs)) fired += 1
+    if (fired > 0) this.#dirty = true
+    return fired
+  }
+
   /** Fires wall-clock punctuations that are due. */
   punctuate(nowMs: number): boolean {
     return this.#punctuations.fire('wall-clock', nowMs)
   }
 
-  /** When the wall clock alone gives it something to do; undefined: never, as it is. */
-  nextWallClockMs(): number | undefined {
-    const punctuationMs = this.#punctuations.nextDueMs('wall-clock')
-    const inputMs = this.#order?.waitsUntilMs
-    if (punctuationMs === undefined || inputMs === undefined) return punctuationMs ?? inputMs
-    return Math.min(punctuationMs, inputMs)
+  /** When the wall clock alone gives it something to do; Infinity: never, as it is. */
+  nextWallClockMs(): number {
+    const punctuationMs = this.#punctuations.nextDueMs('wall-clock') ?? Infinity
+    const inputMs = this.#order?.waitsUntilMs ?? Infinity
+    return Math.min(punctuationMs, inputMs, this.nextTimerMs())
+  }
+
+  /** When the next wall-clock timer is due; Infinity where there is none. */
+  nextTimerMs(): number {
+    return this.#timers.nextMs('wall-clock')
   }
 
   /** Pushes cached updates downstream and to the changelogs: they belong to this commit. */

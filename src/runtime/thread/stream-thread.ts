@@ -287,7 +287,7 @@ export class StreamThread {
     const [mayCommit, mayProcess] = [this.#mayCommit(), this.#mayProcess()]
     for (const task of this.#tasks.running) {
       if (mayCommit && task.needsCommit) untilMs = Math.min(untilMs, this.#committer.dueMs)
-      if (mayProcess) untilMs = Math.min(untilMs, task.nextWallClockMs() ?? untilMs)
+      if (mayProcess) untilMs = Math.min(untilMs, task.nextWallClockMs())
     }
     return Math.max(1, untilMs - nowMs)
   }

@@ -4,10 +4,16 @@ import type { Task } from '../task/task.ts'
 
 /** Records a task processes before the clock is looked at. */
 const RECORDS_PER_SLICE = 32
+/**
+ * Wall-clock timers it fires before that: fewer, so that records go on while many are overdue, as
+ * after a restart.
+ */
+const TIMERS_PER_SLICE = 16
 
 /**
- * Gives the running tasks of a thread their turns, a slice of records each. It begins where it
- * ended the last time, so that a task gets its turn also when time or room is always up before.
+ * Gives the running tasks of a thread their turns, a slice of timers and records each. It begins
+ * where it ended the last time, so that a task gets its turn also when time or room is always up
+ * before.
  */
 export class Turns {
   readonly #clock: Clock
@@ -25,7 +31,7 @@ export class Turns {
     const nowMs = this.#clock.nowMs()
     // Before the records, which may take all the room there is, turn after turn.
     const fired = this.#punctuate(tasks, nowMs)
-    return this.#process(tasks, nowMs + ms) || fired
+    return this.#process(tasks, nowMs, nowMs + ms) || fired
   }
 
   #punctuate(tasks: readonly Task[], nowMs: number): boolean {
@@ -37,15 +43,22 @@ export class Turns {
     return fired
   }
 
-  #process(tasks: readonly Task[], untilMs: number): boolean {
+  #process(tasks: readonly Task[], startMs: number, untilMs: number): boolean {
+    let nowMs = startMs
     let busy = false
     for (let idle = 0; idle < tasks.length && !this.#isFull();) {
       const task = tasks[this.#next % tasks.length] as Task
       this.#next = (this.#next + 1) % tasks.length
-      const processed = onBehalfOf(task.id, () => task.process(RECORDS_PER_SLICE, this.#isFull))
-      idle = processed === 0 ? idle + 1 : 0
-      if (processed > 0) busy = true
-      if (this.#clock.nowMs() >= untilMs) break
+      const done = onBehalfOf(
+        task.id,
+        () =>
+          task.fireTimers(nowMs, TIMERS_PER_SLICE, this.#isFull) +
+          task.process(RECORDS_PER_SLICE, this.#isFull),
+      )
+      idle = done === 0 ? idle + 1 : 0
+      if (done > 0) busy = true
+      nowMs = this.#clock.nowMs()
+      if (nowMs >= untilMs) break
     }
     return busy
   }

@@ -52,7 +52,7 @@ test('what is dirty hides what is below, and the backend does not see it', () =>
 
 test('a checkpoint takes what is dirty now, and hands it out in sorted slices', () =>
   withBackend('memory', (backend) => {
-    const buffer = new WriteBuffer(backend.store('rows'), 2)
+    const buffer = new WriteBuffer(backend.store('rows'), { sliceRowsMax: 2 })
     for (const key of ['d', 'b', 'e', 'a', 'c']) buffer.put(key, '1')
     const slices = buffer.checkpoint()
     buffer.put('b', '2')
@@ -77,7 +77,7 @@ test('a checkpoint takes what is dirty now, and hands it out in sorted slices', 
 
 test('what is dropped in the middle of a checkpoint is not handed out', () =>
   withBackend('memory', (backend) => {
-    const buffer = new WriteBuffer(backend.store('rows'), 1)
+    const buffer = new WriteBuffer(backend.store('rows'), { sliceRowsMax: 1 })
     buffer.put('a', '1')
     buffer.put('b', '1')
     const slices = buffer.checkpoint()
@@ -127,7 +127,10 @@ class Walk {
 
   constructor(backend: StateBackend, seed: number) {
     this.#backend = backend
-    this.#buffer = new WriteBuffer(backend.store('rows'), 50)
+    this.#buffer = new WriteBuffer(backend.store('rows'), {
+      sliceRowsMax: 50,
+      isOrdered: seed % 2 === 0,
+    })
     this.#random = seededRandom(seed)
   }
 

@@ -38,10 +38,11 @@ const WRITTEN = -1
 export class WriteBuffer implements ByteStore {
   readonly #backend: ByteStore
   readonly #sliceRowsMax: number
+  readonly #isOrdered: boolean
   /** Over all layers, and over those below what was put since the last checkpoint began. */
   readonly #merged: Overlay<Uint8Array>
   readonly #settled: Overlay<Uint8Array>
-  #dirty = new OrderedByteMap<DirtyEntry>()
+  #dirty: OrderedByteMap<DirtyEntry>
   /**
    * Of the checkpoint under way; empty when there is none. What is written already is passed over.
    */
@@ -52,9 +53,12 @@ export class WriteBuffer implements ByteStore {
   /** One more whenever entries move from one layer to the next. */
   #moves = 0
 
-  constructor(backend: ByteStore, sliceRowsMax = SLICE_ROWS_MAX) {
+  /** `isOrdered`: for a store that reads ranges all the time, so that no read sorts it all. */
+  constructor(backend: ByteStore, { sliceRowsMax = SLICE_ROWS_MAX, isOrdered = false } = {}) {
     this.#backend = backend
     this.#sliceRowsMax = sliceRowsMax
+    this.#isOrdered = isOrdered
+    this.#dirty = new OrderedByteMap(isOrdered)
     const version = (): number => this.#moves
     const frozen: OrderedBytes<Uint8Array | null> = {
       range: (from, to, direction) => rangeOf(this.#frozen, from, to, direction),
@@ -78,6 +82,22 @@ export class WriteBuffer implements ByteStore {
     if (dirty !== undefined || this.#frozen.size === 0) return dirty
     const frozen = this.#frozen.get(key)
     return frozen === undefined || frozen.checkpoint === WRITTEN ? undefined : frozen
+  }
+
+  /** The value; null: deleted since the backend had it, maybe; undefined: in no layer. */
+  lookUp(key: ByteString): ByteString | null | undefined {
+    const entry = this.#find(key)
+    if (entry !== undefined) return entry.value
+    const stored = this.#backend.get(bytesOf(key))
+    return stored === undefined ? undefined : byteString(stored)
+  }
+
+  /** Takes back a put of a key that was in no layer, since no checkpoint has begun. */
+  drop(key: ByteString): void {
+    const entry = this.#dirty.get(key)
+    if (entry === undefined) return
+    this.#dirty.delete(key)
+    this.#dirtyBytes -= sizeOf(entry)
   }
 
   /** Null deletes. What it returns makes the next put of the same key cheaper. */
@@ -139,7 +159,7 @@ export class WriteBuffer implements ByteStore {
   checkpoint(): IterableIterator<CheckpointSlice, undefined> {
     assert(this.#frozen.size === 0, 'a checkpoint ends before the next one begins')
     this.#frozen = this.#dirty
-    this.#dirty = new OrderedByteMap()
+    this.#dirty = new OrderedByteMap(this.#isOrdered)
     this.#checkpoint++
     this.#moves++
     return this.#slices(this.#frozen)
@@ -179,7 +199,7 @@ export class WriteBuffer implements ByteStore {
 
   /** Drops what is dirty. */
   clear(): void {
-    this.#dirty = new OrderedByteMap()
+    this.#dirty = new OrderedByteMap(this.#isOrdered)
     this.#frozen = new OrderedByteMap()
     this.#checkpoint++
     this.#moves++

@@ -39,6 +39,7 @@ const MARGIN_MS = 86_400_000
 function retention(store: StoreSpec): Readonly<Record<string, string>> {
   switch (store.kind) {
     case 'key-value':
+    case 'timers':
       return {}
     case 'versioned':
       return { 'min.compaction.lag.ms': String(withMargin(store.historyMs)) }

@@ -9,6 +9,11 @@ export class OrderedByteMap<V extends object | string> {
   readonly #values = new Map<ByteString, V>()
   #order: SortedKeys | undefined
 
+  /** `isOrdered`: the order is kept from the beginning, and no `entries` has to make it. */
+  constructor(isOrdered = false) {
+    if (isOrdered) this.#order = new SortedKeys([])
+  }
+
   get size(): number {
     return this.#values.size
   }
