@@ -81,6 +81,8 @@ const kinds = {
 type Sides<T> = Readonly<Record<Side, T>>
 const sides = ['left', 'right'] as const
 const lateOutput = 'late'
+/** Records are kept in about so many stretches of time, or fewer. */
+const GROUPS_MAX = 16
 
 /** The flow after a join of two streams. */
 export function joinStreams(
@@ -222,6 +224,7 @@ function declareStores(
   const { graph } = flows.left
   const { beforeMs, afterMs, graceMs } = window
   const sizeMs = beforeMs + afterMs
+  const retentionMs = sizeMs + graceMs
   const key = flows.left.key ?? flows.right.key
   if (key === undefined) throw unknownKey(`store "${name}"`)
   const settings = typeof store === 'string' ? {} : store
@@ -231,10 +234,10 @@ function declareStores(
       `${name}-${side}`,
       { ...settings, key, value },
       {
-        retentionMs: sizeMs + graceMs,
+        retentionMs,
         sizeMs,
-        // What is read at once of a key then lies in two groups at most.
-        groupMs: Math.max(sizeMs, 1),
+        // What is read at once of a key then lies in two groups at most, and there are few groups.
+        groupMs: Math.max(sizeMs, Math.ceil(retentionMs / GROUPS_MAX), 1),
         duplicates: true,
       },
     )

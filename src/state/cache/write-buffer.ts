@@ -103,7 +103,11 @@ export class WriteBuffer implements ByteStore {
   /** Null deletes. What it returns makes the next put of the same key cheaper. */
   put(key: ByteString, value: ByteString | null): DirtyEntry {
     const known = this.#dirty.get(key)
-    if (known !== undefined) return this.putAgain(known, value)
+    return known === undefined ? this.putNew(key, value) : this.putAgain(known, value)
+  }
+
+  /** A put of a key that was not put since the last checkpoint began. */
+  putNew(key: ByteString, value: ByteString | null): DirtyEntry {
     const valueBytes = value === null ? 0 : value.length
     const entry = { key, value, valueBytes, checkpoint: this.#checkpoint }
     this.#dirty.set(key, entry)

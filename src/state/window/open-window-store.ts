@@ -5,6 +5,7 @@ import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import type { KeyValue, KeyValueStore, StoreHandle } from '../store.ts'
 import type { Progressive, RecordRows, SessionStore, WindowStore } from '../window-store.ts'
+import { KeptRecords } from './kept-records.ts'
 import { isProgress, PROGRESS_KEY } from './saved-progress.ts'
 import { WindowedRows, type WindowedSpec } from './windowed-rows.ts'
 
@@ -17,9 +18,10 @@ export function openWindowStore<K, V>(
 ): Opened<WindowStore<K, V> & Progressive> {
   const rows = new WindowedRows(spec, context)
   const common = windowedStore(spec, rows, context)
-  const store: WindowStore<K, V> & Progressive = {
+  const records = spec.duplicates ? new KeptRecords(rows, context) : undefined
+  const store: WindowStore<K, V> & Progressive & Partial<RecordRows<K, V>> = {
     ...common,
-    ...(spec.duplicates ? recordRows(rows, context) : {}),
+    ...(records === undefined ? {} : recordWords(records, context)),
     progress: rows.saved,
     streamTimeOf: (input) => rows.saved.streamTimeOf(input),
     fetch: (key, fromMs, toMs) => rows.ofKey(key, fromMs, toMs, 'forward'),
@@ -27,33 +29,20 @@ export function openWindowStore<K, V>(
     fetchAll: (fromMs, toMs) => rows.byTime(visible(rows, fromMs), toMs, 'forward'),
     backwardFetchAll: (fromMs, toMs) => rows.byTime(visible(rows, fromMs), toMs, 'backward'),
   }
-  return handleOf(spec, rows, context, store)
+  return handleOf(spec, rows, context, store, () => records?.clear())
 }
 
-/** Of several rows by one key and start none replaces another. */
-function recordRows<K, V>(
-  rows: WindowedRows<K, V>,
+function recordWords<K, V>(
+  records: KeptRecords<K, V>,
   { meta }: KeyValueStoreContext,
 ): Pick<WindowStore<K, V>, 'put'> & RecordRows<K, V> {
-  const put = (key: Windowed<K>, value: V | null, timestampMs = meta.timestampMs): void => {
-    // As in Kafka Streams: of several rows none can be deleted.
-    if (value === null) return
-    rows.write({ ...key, sequence: rows.saved.nextSequence() }, value, timestampMs)
-  }
   return {
-    put,
-    each: (key, fromMs, toMs, show) => {
-      let found = false
-      for (const [{ window }, value] of rows.ofKey(key, fromMs, toMs, 'forward')) {
-        found = true
-        show(value, window.startMs)
-      }
-      return found
+    put: ({ key, window }, value, timestampMs = meta.timestampMs) => {
+      // As in Kafka Streams: of several rows none can be deleted.
+      if (value !== null) records.put(key, window.startMs, value, timestampMs)
     },
-    add: (key, startMs, value) => {
-      put({ key, window: { startMs, endMs: startMs } }, value, startMs)
-      return startMs >= rows.visibleFromMs
-    },
+    each: records.each,
+    add: records.add,
   }
 }
 
@@ -142,6 +131,7 @@ function handleOf<K, V, S>(
   rows: WindowedRows<K, V>,
   { meta }: KeyValueStoreContext,
   store: S,
+  forget: () => void = () => {},
 ): Opened<S> {
   const { buffer } = rows.rows
   const handle: Omit<StoreHandle, 'store'> & { readonly store: S } = {
@@ -152,10 +142,14 @@ function handleOf<K, V, S>(
     checkpoint: () => buffer.checkpoint(),
     restoredEntry: (key, value, timestampMs) => {
       rows.saved.forget()
+      forget()
       if (isProgress(key)) return [key, value]
       return rows.rows.restoredEntry(rows.layout.fromChangelog(key), value, timestampMs)
     },
-    close: () => rows.clear(),
+    close: () => {
+      rows.clear()
+      forget()
+    },
   }
   // The runtime holds handles of stores of any type: in `StoreHandle` the store is typed for none.
   return handle as unknown as Opened<S>

@@ -1,10 +1,17 @@
 import { readTime, writeTime, type Windowed } from '../../serde/windowed-key.ts'
 import type { Serde } from '../../serde/serde.ts'
+import { byteString, type ByteString } from '../byte-string.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 
 const GROUP_BYTES = 8
 const WITHIN_BYTES = 6
 const SEQUENCE_BYTES = 4
+const BEYOND_TAILS = Buffer.alloc(9, 0xff)
+const SCRATCH_BYTES = 4_096
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+
+const scratchOf = (length: number): Buffer =>
+  length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafe(length)
 
 /** A row's key; the sequence tells rows apart in a store that keeps duplicates. */
 export interface Slot<out K> extends Windowed<K> {
@@ -78,12 +85,53 @@ export class RowLayout<K> {
     return local
   }
 
+  /** From one time of a key to another in the same group: the end is exclusive, of bytes. */
+  between(key: Uint8Array, fromMs: number, toMs: number): readonly [start: Buffer, end: Buffer] {
+    // One more than the last sequence number or start: nothing has a tail of so many 0xff.
+    return [this.lowest(key, fromMs), Buffer.concat([this.lowest(key, toMs), BEYOND_TAILS])]
+  }
+
+  /** Of what lies `between`: a longer key that begins with this one may be there too. */
+  isOf(local: Uint8Array, key: Uint8Array): boolean {
+    return local.length === GROUP_BYTES + key.length + WITHIN_BYTES + this.#tailBytes
+  }
+
+  /** The local key of a row, as it is held in memory. */
+  localText(key: Uint8Array, timeMs: number, sequence: number): ByteString {
+    const length = GROUP_BYTES + key.length + WITHIN_BYTES + SEQUENCE_BYTES
+    const local = scratchOf(length)
+    const group = this.groupOf(timeMs)
+    writeTime(local, group, 0)
+    local.set(key, GROUP_BYTES)
+    local.writeUIntBE(timeMs - group, GROUP_BYTES + key.length, WITHIN_BYTES)
+    local.writeUInt32BE(sequence, length - SEQUENCE_BYTES)
+    return byteString(local, length)
+  }
+
+  /** What the local keys of a key's rows in a group begin with. */
+  groupText(key: Uint8Array, group: number): ByteString {
+    const local = scratchOf(GROUP_BYTES + key.length)
+    writeTime(local, group, 0)
+    local.set(key, GROUP_BYTES)
+    return byteString(local, GROUP_BYTES + key.length)
+  }
+
+  /** Valid until the next call. */
+  changelogKey(key: Uint8Array, timeMs: number, sequence: number): Uint8Array {
+    const length = key.length + 8 + SEQUENCE_BYTES
+    const bytes = scratchOf(length)
+    bytes.set(key)
+    writeTime(bytes, timeMs, key.length)
+    bytes.writeUInt32BE(sequence, length - SEQUENCE_BYTES)
+    return bytes.subarray(0, length)
+  }
+
   toChangelog(local: Uint8Array): Buffer {
     const keyEnd = local.length - this.#tailBytes - WITHIN_BYTES
     const keyLength = keyEnd - GROUP_BYTES
     const bytes = Buffer.allocUnsafe(keyLength + 8 + this.#tailBytes)
     bytes.set(local.subarray(GROUP_BYTES, keyEnd))
-    writeTime(bytes, this.#timeAt(local), keyLength)
+    writeTime(bytes, this.timeAt(local), keyLength)
     bytes.set(local.subarray(keyEnd + WITHIN_BYTES), keyLength + 8)
     return bytes
   }
@@ -94,7 +142,7 @@ export class RowLayout<K> {
     return Buffer.concat([head, bytes.subarray(keyLength + 8)])
   }
 
-  #timeAt(local: Uint8Array): number {
+  timeAt(local: Uint8Array): number {
     const at = local.length - this.#tailBytes - WITHIN_BYTES
     const view = new DataView(local.buffer, local.byteOffset, local.length)
     return readTime(local, 0) + view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2)

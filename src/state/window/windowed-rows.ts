@@ -1,5 +1,6 @@
 import type { RecordMeta } from '../../core/record-meta.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
+import { KeySpace } from '../key-value/key-space.ts'
 import { RecordCache } from '../key-value/record-cache.ts'
 import { Rows } from '../key-value/rows.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
@@ -27,6 +28,7 @@ export class WindowedRows<K, V> {
   readonly rows: Rows<Slot<K>, V>
   readonly cache: RecordCache<Slot<K>, V> | undefined
   readonly saved: SavedProgress
+  readonly #keys: KeySpace<K>
   readonly #spec: WindowedSpec<K, V>
   readonly #segmentMs: number
   readonly #cacheMaxBytes: number
@@ -44,6 +46,7 @@ export class WindowedRows<K, V> {
     this.#segmentMs = Math.max(Math.floor(spec.retentionMs / 2), SEGMENT_MIN_MS)
     this.#cacheMaxBytes = context.cacheMaxBytes
     this.layout = layout
+    this.#keys = new KeySpace(spec.name, spec.innerKey, () => {})
     const changelog = context.changelog && forWindows(context.changelog, layout)
     const plain = { ...spec, kind: 'key-value' as const, key: layout.serde }
     this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () => this.cache?.useTexts())
@@ -95,6 +98,23 @@ export class WindowedRows<K, V> {
     return timeMs <= this.#leftMs - this.#spec.retentionMs
   }
 
+  encodeKey(key: K): Uint8Array {
+    return this.#keys.encode(key)
+  }
+
+  /** What a key has in one group, as bytes, by start and the order of the puts; both inclusive. */
+  *stored(
+    keyBytes: Uint8Array,
+    fromMs: number,
+    toMs: number,
+  ): Generator<readonly [startMs: number, stored: Uint8Array], undefined> {
+    const { layout } = this
+    const [start, end] = layout.between(keyBytes, fromMs, toMs)
+    for (const [local, stored] of this.rows.buffer.range(start, end, 'forward')) {
+      if (layout.isOf(local, keyBytes)) yield [layout.timeAt(local), stored]
+    }
+  }
+
   /** Both ends inclusive. */
   *ofKey(
     key: K,
@@ -105,13 +125,11 @@ export class WindowedRows<K, V> {
     const from = Math.max(fromMs, this.visibleFromMs)
     const to = Math.min(toMs, this.saved.observedMs)
     if (from > to) return
-    const bytes = this.layout.keyBytes(key)
+    const bytes = this.encodeKey(key)
     for (const group of this.#groups(from, to, direction)) {
       const first = Math.max(group, from)
       const last = Math.min(this.layout.groupAfter(group) - 1, to)
-      const start = this.layout.lowest(bytes, first)
-      // One more than the last sequence number or start: nothing has a tail of so many 0xff.
-      const end = Buffer.concat([this.layout.lowest(bytes, last), BEYOND_TAILS])
+      const [start, end] = this.layout.between(bytes, first, last)
       for (const row of this.layer.range(start, end, direction)) {
         // A longer key that begins with this one may lie in between.
         if (this.#isKey(row[0].key, key, bytes)) yield row
@@ -232,8 +250,6 @@ export class WindowedRows<K, V> {
     return Buffer.compare(this.layout.keyBytes(found), bytes) === 0
   }
 }
-
-const BEYOND_TAILS = Buffer.alloc(9, 0xff)
 
 /** Local keys become those of the changelog. */
 const forWindows = <K>(changelog: ChangelogWriter, layout: RowLayout<K>): ChangelogWriter => ({
