@@ -17,6 +17,7 @@ export type { ForeignKeyOptions } from './dsl/foreign-key-join.ts'
 export type { GroupedTable } from './dsl/grouped-table.ts'
 export type { GroupOptions, ProcessOptions, RepartitionOptions } from './dsl/stream-options.ts'
 export type { SinkOptions, SourceOptions } from './dsl/stream-options.ts'
+export { timestamps } from './dsl/timestamps.ts'
 export type { SinkTopic, Topic } from './topology/topic.ts'
 export type { Topology } from './topology/topology.ts'
 export { aggregatorOf, allOf, averageOf } from './operators/aggregators/aggregators.ts'
@@ -24,7 +25,7 @@ export { collectOf, countOf, firstOf, lastOf } from './operators/aggregators/agg
 export { maxOf, minOf, sumOf, topOf } from './operators/aggregators/aggregators.ts'
 export type { Aggregator, ReversibleAggregator } from './operators/aggregators/aggregators.ts'
 export type { CollectOptions, LastOption, TopOptions } from './operators/aggregators/aggregators.ts'
-export type { FailurePolicy } from './topology/graph.ts'
+export type { FailurePolicy, TimestampExtractor } from './topology/graph.ts'
 
 // How records are written.
 export { avro, bytes, double, int32, json, long, string } from './serde/index.ts'

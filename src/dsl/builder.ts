@@ -112,7 +112,7 @@ export class TopologyBuilder {
       ...source,
       key,
       value,
-      timestamp: timestamp as SourceStep['timestamp'],
+      timestamp,
       reset: resetOf(reset),
       onBadRecord,
     })

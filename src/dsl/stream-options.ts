@@ -1,13 +1,15 @@
 import type { Duration } from '../core/duration.ts'
-import type { Meta } from '../core/record.ts'
-import type { FailurePolicy } from '../topology/graph.ts'
+import type { FailurePolicy, TimestampExtractor } from '../topology/graph.ts'
 import type { TimerStoreSpecFor } from '../topology/timer-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 
 export interface SourceOptions<K, V> {
-  /** Milliseconds since the epoch, from the record; its own timestamp where none is given. */
-  readonly timestamp?: (value: V, meta: Meta<K>) => number
+  /**
+   * Milliseconds since the epoch, from the record; its own timestamp where none is given. There are
+   * ready-made ones: see {@link timestamps}.
+   */
+  readonly timestamp?: TimestampExtractor<K, V>
   /** Where to begin when the group has no position: `earliest` by default; `by`: that long ago. */
   readonly reset?: 'earliest' | 'latest' | 'none' | { readonly by: Duration }
   /** For records that cannot be read; the topology's `onFailure` by default. */

@@ -17,6 +17,24 @@ export type FailurePolicy = 'dead-letter' | 'skip' | 'stop'
 
 export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly byMs: number }
 
+/**
+ * The timestamp that a record is processed with, in milliseconds since the epoch. A negative one
+ * leaves the record out (counted as dropped, with a warning). One that throws, or gives anything
+ * but a whole number, makes it a record that cannot be read.
+ */
+export type TimestampExtractor<in K = never, in V = never> = (
+  value: V,
+  meta: Meta<K>,
+  time: ExtractionTime,
+) => number
+
+/** What time it is while a timestamp is extracted; valid during the call only. */
+export interface ExtractionTime {
+  /** The largest timestamp of the partition so far; -1 before the first record. */
+  readonly partitionTimeMs: number
+  readonly wallClockMs: number
+}
+
 export interface SourceNode {
   readonly kind: 'source'
   readonly name: string
@@ -24,8 +42,8 @@ export interface SourceNode {
   readonly topics: readonly TopicRef[] | RegExp
   readonly key: Deserializer<unknown>
   readonly value: Deserializer<unknown>
-  /** Milliseconds; undefined: the record's own timestamp. */
-  readonly timestamp: ((value: unknown, meta: Meta) => number) | undefined
+  /** Undefined: the record's own timestamp, which must be valid. */
+  readonly timestamp: TimestampExtractor | undefined
   readonly reset: OffsetReset
   /** For records that this source cannot read; undefined: the topology's policy. */
   readonly onBadRecord: FailurePolicy | undefined

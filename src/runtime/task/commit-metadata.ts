@@ -5,6 +5,8 @@
 export interface CommitMetadata {
   /** So that stream time never goes back after a restart; -1 where there is none. */
   readonly streamTimeMs: number
+  /** The same of the input partition, for timestamp extractors; -1 where there is none. */
+  readonly partitionTimeMs: number
   /**
    * Which replay the state belongs to that goes with this offset; empty before the first one. State
    * of another generation is stale, wherever it lies.
@@ -16,12 +18,19 @@ export interface CommitMetadata {
   readonly isFresh: boolean
 }
 
-const none: CommitMetadata = { streamTimeMs: -1, generation: '', replay: '', isFresh: false }
+const none: CommitMetadata = {
+  streamTimeMs: -1,
+  partitionTimeMs: -1,
+  generation: '',
+  replay: '',
+  isFresh: false,
+}
 
 export function formatCommitMetadata(metadata: Partial<CommitMetadata>): string {
-  const { streamTimeMs, generation, replay, isFresh } = { ...none, ...metadata }
+  const { streamTimeMs, partitionTimeMs, generation, replay, isFresh } = { ...none, ...metadata }
   const parts: string[] = []
   if (streamTimeMs >= 0) parts.push(`stream-time=${streamTimeMs}`)
+  if (partitionTimeMs >= 0) parts.push(`partition-time=${partitionTimeMs}`)
   if (generation !== '') parts.push(`state=${generation}`)
   if (replay !== '') parts.push(`replay=${replay}`)
   if (isFresh) parts.push('from=none')
@@ -35,9 +44,13 @@ export function parseCommitMetadata(text: string): CommitMetadata {
     const [name = '', ...value] = part.split('=')
     parts.set(name, value.join('='))
   }
-  const time = parts.get('stream-time') ?? ''
+  const timeOf = (name: string): number => {
+    const time = parts.get(name) ?? ''
+    return /^\d+$/.test(time) ? Number(time) : -1
+  }
   return {
-    streamTimeMs: /^\d+$/.test(time) ? Number(time) : -1,
+    streamTimeMs: timeOf('stream-time'),
+    partitionTimeMs: timeOf('partition-time'),
     generation: parts.get('state') ?? '',
     replay: parts.get('replay') ?? '',
     isFresh: parts.get('from') === 'none',

@@ -2,8 +2,9 @@ import type { Meta, Offset, RawRecord } from '../../core/record.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import { isStreamsError, StreamsError } from '../../core/errors.ts'
 import type { RecordRun } from '../../kafka/client/record-run.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { Deserializer } from '../../serde/serde.ts'
-import type { SourceNode } from '../../topology/graph.ts'
+import type { ExtractionTime, SourceNode, TimestampExtractor } from '../../topology/graph.ts'
 
 /** Where a task pulls its input from; pulling is the back-pressure. */
 export interface RecordSupply {
@@ -16,6 +17,28 @@ export interface RecordSupply {
   readonly wake: () => void
 }
 
+export interface PartitionQueueOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly source: SourceNode
+  /** The next offset to process. */
+  readonly position: Offset
+  readonly partitionTimeMs: number
+  readonly supply: RecordSupply
+  readonly meta: RecordMeta
+  readonly clock: Clock
+}
+
+/** Read when it is asked for: most extractors never do. */
+const timeOf = (queue: PartitionQueue, clock: Clock): ExtractionTime => ({
+  get partitionTimeMs() {
+    return queue.partitionTimeMs
+  },
+  get wallClockMs() {
+    return clock.nowMs()
+  },
+})
+
 /**
  * The input of a task from one partition. It holds one decoded record, the head, so that a task can
  * pick the smallest timestamp; everything behind it stays encoded.
@@ -27,12 +50,14 @@ export class PartitionQueue {
   readonly #supply: RecordSupply
   readonly #meta: RecordMeta
   readonly #asks: boolean
+  readonly #time: ExtractionTime
   #run: RecordRun | undefined
   /** The run stands at a record that cannot be read before something else is known. */
   #isWaiting = false
   #isAnswered = false
   #waitFailure: unknown
   #position: Offset
+  #partitionTimeMs: number
   hasHead = false
   headKey: unknown = null
   headValue: unknown = null
@@ -42,26 +67,27 @@ export class PartitionQueue {
   /** The source's extractor gave a negative timestamp, which asks to leave the record out. */
   headIsUnwanted = false
 
-  constructor(
-    topic: string,
-    partition: number,
-    source: SourceNode,
-    position: Offset,
-    supply: RecordSupply,
-    meta: RecordMeta,
-  ) {
+  constructor(options: PartitionQueueOptions) {
+    const { topic, partition, source, position, partitionTimeMs, supply, meta, clock } = options
     this.topic = topic
     this.partition = partition
     this.source = source
     this.#position = position
+    this.#partitionTimeMs = partitionTimeMs
     this.#supply = supply
     this.#meta = meta
     this.#asks = source.key.remote !== undefined || source.value.remote !== undefined
+    this.#time = timeOf(this, clock)
   }
 
   /** The next offset to process: what a commit writes. */
   get position(): Offset {
     return this.#position
+  }
+
+  /** The largest timestamp of the records that were processed; -1 before the first one. */
+  get partitionTimeMs(): number {
+    return this.#partitionTimeMs
   }
 
   get run(): RecordRun {
@@ -121,6 +147,9 @@ export class PartitionQueue {
   /** The head is processed. */
   pass(): void {
     this.#position = this.run.offset + 1
+    if (this.headError === undefined && this.headTimestampMs > this.#partitionTimeMs) {
+      this.#partitionTimeMs = this.headTimestampMs
+    }
     this.hasHead = false
     this.headKey = null
     this.headValue = null
@@ -172,10 +201,10 @@ export class PartitionQueue {
     }
   }
 
-  #extract(timestamp: (value: unknown, meta: Meta) => number, run: RecordRun): number {
+  #extract(timestamp: TimestampExtractor, run: RecordRun): number {
     this.#meta.from(this.topic, this.partition, run.offset)
     const meta = this.#meta.at(this.headKey, run.timestampMs, run.headers)
-    const timestampMs = timestamp(this.headValue, meta)
+    const timestampMs = timestamp(this.headValue as never, meta as Meta as Meta<never>, this.#time)
     if (Number.isSafeInteger(timestampMs)) return timestampMs
     throw new RangeError(`the timestamp extractor gave ${timestampMs}, not whole milliseconds`)
   }

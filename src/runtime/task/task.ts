@@ -168,9 +168,10 @@ export class Task {
 
   #inputAt({ topic, partition, offset, metadata }: StartPosition): Input {
     const source = this.#sourceOf(topic)
-    const { supply } = this.#options
+    const { partitionTimeMs } = parseCommitMetadata(metadata ?? '')
+    const place = { topic, partition, source, position: offset, partitionTimeMs }
     return {
-      queue: new PartitionQueue(topic, partition, source, offset, supply, this.#meta),
+      queue: new PartitionQueue({ ...this.#options, ...place, meta: this.#meta }),
       emit: this.#graph?.entries.get(source.name) as Emit,
       committed: metadata === null ? -1 : offset,
     }
@@ -260,7 +261,7 @@ export class Task {
       const policy = source.onBadRecord ?? this.#options.topology.onFailure
       this.#fail(queue, failureAt(source.name, queue.headError), policy)
     } else if (queue.headIsUnwanted) {
-      this.#options.counters.dropped += 1
+      this.#leaveOut(queue)
     } else {
       const timestampMs = queue.headTimestampMs
       if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
@@ -275,6 +276,13 @@ export class Task {
     }
     queue.pass()
     this.#punctuations.fire('stream-time', this.#streamTimeMs)
+  }
+
+  #leaveOut({ topic, partition, run }: PartitionQueue): void {
+    const { counters, logger } = this.#options
+    counters.dropped += 1
+    const where = { task: this.id, topic, partition, offset: run.offset }
+    logger.warn(where, 'record dropped: its timestamp is negative')
   }
 
   #fail(queue: PartitionQueue, error: unknown, policy: FailurePolicy): void {
@@ -340,8 +348,11 @@ export class Task {
    */
   offsetsToCommit(): readonly CommittedOffset[] {
     const [streamTimeMs, generation] = [this.#streamTimeMs, this.#generation]
-    const metadata = formatCommitMetadata({ streamTimeMs, generation })
-    return this.positions().map((position) => ({ ...position, metadata }))
+    return this.#inputs.map(({ queue }) => {
+      const { topic, partition, position: offset, partitionTimeMs } = queue
+      const metadata = formatCommitMetadata({ streamTimeMs, partitionTimeMs, generation })
+      return { topic, partition, offset, metadata }
+    })
   }
 
   /** The commit is in Kafka. */
