@@ -57,7 +57,7 @@ export function windowedTable<K, A, S>(
   options: WindowedStoreChoice<never, never>,
   step: WindowedStep,
 ): Table<Windowed<K>, A, Windowed<S>> {
-  const { emit, emitIntervalMs, late } = windowing
+  const { emit, emitIntervalMs, idleCloseMs, late } = windowing
   const name = nameOf(step.operator, options)
   const flows = flowsTo(step.folds, name)
   const [flow] = flows
@@ -71,6 +71,7 @@ export function windowedTable<K, A, S>(
     store: name,
     emit,
     emitIntervalMs,
+    idleCloseMs,
     late: typeof late === 'string' ? late : { output: lateOutput },
   }
   // Kafka Streams' rule, which cannot be kept where windows close for all streams at once.

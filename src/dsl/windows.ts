@@ -26,6 +26,12 @@ export interface WindowOptions<in K = unknown, in V = unknown> {
    */
   readonly emitInterval?: Duration
   /**
+   * With `on-close`: how long no record may come, by the wall clock, until windows close by it too.
+   * Stream time then goes on from the last record as the wall clock does; a record that comes later
+   * may find its window closed. So what comes out depends on when records come. Off by default.
+   */
+  readonly idleClose?: Duration
+  /**
    * Where a record goes that was too late for all its windows: a topic, or the dead letters of the
    * topology. `drop`, the default, counts it only, as is done in any case.
    */
@@ -37,6 +43,7 @@ interface Windowing<in K, in V, out W> {
   readonly windows: W
   readonly emit: EmitWhen
   readonly emitIntervalMs: number | undefined
+  readonly idleCloseMs: number | undefined
   readonly late: SinkTopic<K, V> | 'dead-letter' | 'drop'
 }
 
@@ -99,14 +106,24 @@ export const unlimited = (): TimeWindows =>
 
 const windowing = <K, V, W>(
   windows: W,
-  { emit = 'updates', emitInterval, late = 'drop' }: Omit<WindowOptions<K, V>, 'grace'>,
+  { emit = 'updates', emitInterval, idleClose, late = 'drop' }: Omit<WindowOptions<K, V>, 'grace'>,
 ): Windowing<K, V, W> =>
   Object.freeze({
     windows: Object.freeze(windows),
     emit,
     emitIntervalMs: emitInterval === undefined ? undefined : durationMs(emitInterval),
+    idleCloseMs: idleClose === undefined ? undefined : idleCloseOf(idleClose, emit),
     late,
   })
+
+function idleCloseOf(idleClose: Duration, emit: EmitWhen): number {
+  const ms = positive('an idle close', idleClose)
+  if (emit === 'on-close') return ms
+  throw invalidTopology(
+    'windows that send every update have an idleClose',
+    "It is for results that wait for the end of their window: add emit: 'on-close'.",
+  )
+}
 
 function graceOf({ grace }: { readonly grace: Duration }): number {
   if (grace !== undefined) return durationMs(grace)

@@ -74,6 +74,10 @@ export interface StreamTime {
 export interface Progress extends StreamTime {
   /** Windows that closed until then were emitted; -1: none. */
   closedMs: number
+  /** When a record last came, by the wall clock, where its owner wants to know; -1: none. */
+  heardMs: number
+  /** That is so long ago that windows close by the wall clock. Not kept: it shows again. */
+  isIdle: boolean
 }
 
 export interface Progressive {

@@ -97,6 +97,7 @@ export class TopologyTestDriver implements AsyncDisposable {
         take: (topic) => this.#pipe(topic).take(),
         mayHaveMore: () => false,
         wake: () => this.#run(),
+        heardMs: this.#clock.nowMs,
       },
       collector: {
         send: (topic, _partition, timestampMs, key, value, headers) =>

@@ -75,6 +75,11 @@ export interface OperatorContext {
   /** The task takes no more records until what it returns is called; timers fire all the same. */
   readonly holdInput: () => () => void
   /**
+   * Calls back now and then while the task has nothing to read, with the wall-clock time until
+   * which that is known. True: the step did something, which has to be committed.
+   */
+  readonly whileIdle: (callback: (untilMs: number) => boolean) => void
+  /**
    * The least wall-clock time between two looks for closed windows, where a look costs something.
    */
   readonly closeIntervalMs: number

@@ -7,6 +7,8 @@ export interface Watermarks {
   readonly highWatermark: Offset
   readonly lastStableOffset: Offset
   readonly logStartOffset: Offset
+  /** When the broker said so, by our clock. */
+  readonly heardMs: number
 }
 
 /**

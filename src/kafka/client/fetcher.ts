@@ -301,7 +301,8 @@ export class Fetcher {
     const { highWatermark, lastStableOffset, logStartOffset } = answer
     assigned.failures = 0
     const before = assigned.watermarks
-    assigned.watermarks = { highWatermark, lastStableOffset, logStartOffset }
+    const heardMs = this.#options.clock.nowMs()
+    assigned.watermarks = { highWatermark, lastStableOffset, logStartOffset, heardMs }
     if (answer.batches.length === 0) return before === undefined
     const { topic, partition, position: startOffset } = assigned
     const bytes = unpinned(answer.batches)

@@ -3,6 +3,7 @@ import type { Windowed } from '../../serde/windowed-key.ts'
 import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
+import { idleClose } from './idle-close.ts'
 import type { FixedWindows } from './windows.ts'
 import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
@@ -24,7 +25,7 @@ export const aggregateFixed =
     const { progress, fetchAll } = rows
     const time = streamTimeOf(rows, aggregation)
     const put = windowUpdate<K, A>(context, aggregation)
-    const emitClosed = closing<K, A>(context, {
+    const closed = closing<K, A>(context, {
       progress,
       // A look costs next to nothing: it reads what has closed and nothing else.
       emitIntervalMs: aggregation.emitIntervalMs ?? 0,
@@ -33,12 +34,15 @@ export const aggregateFixed =
       boundaryOf: (closeMs) => Math.floor((closeMs - sizeMs) / advanceMs),
       timestampOf: (key) => rows.getWithTimestamp(key)?.timestampMs ?? 0,
     })
+    const closeAt = (streamTimeMs: number): boolean => closed.until(streamTimeMs - graceMs)
+    const heard = idleClose(context, progress, aggregation.idleCloseMs, closeAt)
     return {
       process: (key, value, timestampMs, headers) => {
         if (key === null || key === undefined) {
           recordDropped('null key in a windowed aggregation')
           return
         }
+        heard()
         if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
         const closeMs = time.streamTimeMs - graceMs
         const firstMs = Math.max(0, timestampMs - sizeMs + advanceMs)
@@ -64,7 +68,7 @@ export const aggregateFixed =
           } else recordDropped('record for a window that has closed')
         }
         if (!taken) emitLate(key, value, timestampMs, headers)
-        if (aggregation.emit === 'on-close') emitClosed(closeMs, headers)
+        if (aggregation.emit === 'on-close') closed.onRecord(closeMs, headers)
       },
     }
   }

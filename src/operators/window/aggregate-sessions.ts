@@ -3,6 +3,7 @@ import type { Windowed } from '../../serde/windowed-key.ts'
 import type { Progressive, SessionStore } from '../../state/window-store.ts'
 import type { OperatorFactory } from '../../topology/processor.ts'
 import { closing } from './closing.ts'
+import { idleClose } from './idle-close.ts'
 import type { SessionWindows } from './windows.ts'
 import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
@@ -30,18 +31,21 @@ export const aggregateSessions =
     const { progress, findSessions, fetchEnded } = rows
     const time = streamTimeOf(rows, aggregation)
     const put = windowUpdate<K, A>(context, aggregation)
-    const emitClosed = closing<K, A>(context, {
+    const closed = closing<K, A>(context, {
       progress,
       emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) => fetchEnded(Math.max(0, closedMs), closeMs - 1),
       timestampOf: ({ window }) => window.endMs,
     })
+    const closeAt = (streamTimeMs: number): boolean => closed.until(streamTimeMs - graceMs - gapMs)
+    const heard = idleClose(context, progress, aggregation.idleCloseMs, closeAt)
     return {
       process: (key, value, timestampMs, headers) => {
         if (key === null || key === undefined) {
           recordDropped('null key in a windowed aggregation')
           return
         }
+        heard()
         if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
         const closeMs = time.streamTimeMs - graceMs - gapMs
         let startMs = timestampMs
@@ -67,7 +71,7 @@ export const aggregateSessions =
           const session: Windowed<K> = { key: key as K, window: { startMs, endMs } }
           put(session, result, null, endMs, headers)
         }
-        if (aggregation.emit === 'on-close') emitClosed(closeMs, headers)
+        if (aggregation.emit === 'on-close') closed.onRecord(closeMs, headers)
       },
     }
   }

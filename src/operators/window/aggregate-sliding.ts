@@ -5,6 +5,7 @@ import type { Progressive, WindowStore } from '../../state/window-store.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import type { TableStore } from '../table-store.ts'
 import { closing } from './closing.ts'
+import { idleClose } from './idle-close.ts'
 import type { SlidingWindows } from './windows.ts'
 import { lateSink, streamTimeOf, windowUpdate, type WindowAggregation } from './windowing.ts'
 
@@ -24,19 +25,22 @@ export const aggregateSliding =
     const { progress, fetchAll } = rows
     const time = streamTimeOf(rows, aggregation)
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
-    const emitClosed = closing<K, A>(context, {
+    const closed = closing<K, A>(context, {
       progress,
       emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) =>
         fetchAll(Math.max(0, closedMs - differenceMs), closeMs - differenceMs - 1),
       timestampOf: (key) => rows.getWithTimestamp(key)?.timestampMs ?? 0,
     })
+    const closeAt = (streamTimeMs: number): boolean => closed.until(streamTimeMs - graceMs)
+    const heard = idleClose(context, progress, aggregation.idleCloseMs, closeAt)
     return {
       process: (key, value, timestampMs, headers) => {
         if (key === null || key === undefined || value === null || value === undefined) {
           recordDropped('null key or value in an aggregation over sliding windows')
           return
         }
+        heard()
         if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
         const closeMs = time.streamTimeMs - graceMs
         if (timestampMs + differenceMs < closeMs) {
@@ -47,7 +51,7 @@ export const aggregateSliding =
         step.take(key as K, value as V, timestampMs, headers, closeMs)
         // As in Kafka Streams, which returns earlier from the case of the first windows.
         if (aggregation.emit === 'on-close' && timestampMs >= differenceMs) {
-          emitClosed(closeMs, headers)
+          closed.onRecord(closeMs, headers)
         }
       },
     }

@@ -19,6 +19,8 @@ export interface WindowAggregation<in K, in V, in out A> {
   readonly emit: EmitWhen
   /** The least wall-clock time between two looks for closed windows; undefined: what is usual. */
   readonly emitIntervalMs: number | undefined
+  /** After how long without a record windows close by the wall clock; undefined: never. */
+  readonly idleCloseMs: number | undefined
   /** Where a record goes that came too late for each of its windows. */
   readonly late: 'drop' | 'dead-letter' | { readonly output: string }
 }

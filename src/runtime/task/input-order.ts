@@ -73,6 +73,12 @@ export class InputOrder {
     return nowMs < untilMs ? untilMs : -1
   }
 
+  /** Until when it is known that none has anything to read; -1: one has, or may have. */
+  idleUntilMs(): number {
+    const times = this.#inputs.map(({ input }) => input.queue.idleUntilMs())
+    return times.length === 0 ? -1 : Math.min(...times)
+  }
+
   /** When what has arrived may be taken although nothing more has; undefined: at an arrival. */
   get waitsUntilMs(): number | undefined {
     return this.#waitsUntilMs

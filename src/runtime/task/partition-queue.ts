@@ -15,6 +15,8 @@ export interface RecordSupply {
   readonly mayHaveMore: (topic: string, partition: number, position: Offset) => boolean
   /** What a partition waited for is there: the loop may look again. */
   readonly wake: () => void
+  /** When the broker was last heard of, by the wall clock; -1: never. */
+  readonly heardMs: (topic: string, partition: number) => number
 }
 
 export interface PartitionQueueOptions {
@@ -166,6 +168,12 @@ export class PartitionQueue {
   isLagging(): boolean {
     if (this.fill()) return false
     return this.#isWaiting || this.#supply.mayHaveMore(this.topic, this.partition, this.#position)
+  }
+
+  /** Until when it is known that there was nothing to read; -1: there is something, or may be. */
+  idleUntilMs(): number {
+    if (this.fill() || this.isLagging()) return -1
+    return this.#supply.heardMs(this.topic, this.partition)
   }
 
   /** The head as it was read, for a dead letter; valid until it is passed. */

@@ -27,7 +27,7 @@ import { Failures } from './failures.ts'
 import { InputOrder, type Input } from './input-order.ts'
 import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
 import { Punctuations } from './punctuations.ts'
-import type { RecordCollector } from './record-collector.ts'
+import { closable, type RecordCollector } from './record-collector.ts'
 import { TaskStores } from './task-stores.ts'
 import { TaskTimers } from './task-timers.ts'
 
@@ -83,6 +83,7 @@ export class Task {
   readonly #timers: TaskTimers
   readonly #failures: Failures
   readonly #atHand: AtHand
+  readonly #whileIdle: ((untilMs: number) => boolean)[] = []
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
   #order: InputOrder | undefined
@@ -97,7 +98,7 @@ export class Task {
   constructor(options: TaskOptions) {
     this.id = options.id
     this.#options = options
-    this.#collector = this.#closable(options.collector)
+    this.#collector = closable(options.collector, () => this.#closing)
     this.#failures = new Failures(options, this.#collector)
     const policy = options.topology.onFailure
     this.#atHand = new AtHand(this.#meta, this.#failures, policy)
@@ -112,17 +113,6 @@ export class Task {
       meta: this.#meta,
       specs: this.#subTopology.stores.map((name) => options.topology.stores.get(name) as StoreSpec),
     })
-  }
-
-  /** What a step sends when it is closed would belong to no commit of this task. */
-  #closable({ send, partitionCount }: RecordCollector): RecordCollector {
-    return {
-      partitionCount,
-      send: (topic, partition, timestampMs, key, value, headers) => {
-        if (this.#closing) throw sentWhileClosing(topic)
-        send(topic, partition, timestampMs, key, value, headers)
-      },
-    }
   }
 
   get partition(): number {
@@ -214,14 +204,21 @@ export class Task {
       streamTimeMs: () => this.#streamTimeMs,
       wallClockMs: clock.nowMs,
       schedule: (intervalMs, type, callback) => {
-        const fire = (timestampMs: number): void =>
-          this.#punctuate(node.name, callback, timestampMs)
+        const fire = (timestampMs: number): void => {
+          this.#dirty = true
+          this.#outsideRecords(node.name, timestampMs, callback)
+        }
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
       timers: (name, onTimer) => this.#timers.add(node.name, this.stores.timers(name), onTimer),
       sources: this.#atHand.sources,
       resume: (waited, work) => this.#atHand.resume(node.name, waited, work),
       holdInput: () => this.#hold(),
+      whileIdle: (callback) => {
+        const call = (untilMs: number): boolean =>
+          this.#outsideRecords(node.name, untilMs, callback)
+        this.#whileIdle.push(call)
+      },
       closeIntervalMs: closeIntervalMs ?? CLOSE_INTERVAL_MS,
       requestCommit: onCommitRequest,
       recordDropped: (reason) => {
@@ -299,12 +296,11 @@ export class Task {
     }
   }
 
-  #punctuate(node: string, callback: (timestampMs: number) => void, timestampMs: number): void {
-    this.#dirty = true
+  #outsideRecords<T>(node: string, timestampMs: number, callback: (timestampMs: number) => T): T {
     this.#meta.from('', -1, -1)
     this.#meta.at(null, timestampMs, noHeaders)
     try {
-      callback(timestampMs)
+      return callback(timestampMs)
     } catch (error) {
       // No record is at fault, so none can be set aside: a person has to look.
       throw failureAt(node, error)
@@ -319,9 +315,19 @@ export class Task {
     return fired
   }
 
-  /** Fires wall-clock punctuations that are due. */
+  /** Fires wall-clock punctuations that are due, and what steps do while there is no input. */
   punctuate(nowMs: number): boolean {
-    return this.#punctuations.fire('wall-clock', nowMs)
+    const fired = this.#punctuations.fire('wall-clock', nowMs)
+    return this.#callWhileIdle() || fired
+  }
+
+  #callWhileIdle(): boolean {
+    if (this.#whileIdle.length === 0) return false
+    const untilMs = this.#order?.idleUntilMs() ?? -1
+    let any = false
+    if (untilMs >= 0) for (const call of this.#whileIdle) if (call(untilMs)) any = true
+    this.#dirty ||= any
+    return any
   }
 
   /** When the wall clock alone gives it something to do; Infinity: never, as it is. */
@@ -389,9 +395,3 @@ export class Task {
     }
   }
 }
-
-const sentWhileClosing = (topic: string): StreamsError =>
-  new StreamsError('PROCESSING_FAILED', {
-    message: `a step sends a record to topic "${topic}" while it is being closed`,
-    hint: 'Send while process or a scheduled callback runs; what is in a store stays there.',
-  })

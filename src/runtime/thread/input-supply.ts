@@ -75,6 +75,9 @@ export class InputSupply implements RecordSupply {
     )
   }
 
+  readonly heardMs = (topic: string, partition: number): number =>
+    this.#options.fetcher.watermarks(topic, partition)?.heardMs ?? -1
+
   async #reset(partition: TopicPartition): Promise<void> {
     const { positions, onEvent } = this.#options
     const { logger, clock } = positions

@@ -17,6 +17,7 @@ export const isProgress = (key: Uint8Array): boolean => PROGRESS_KEY.equals(key)
  * must not go back after a restart.
  */
 export class SavedProgress implements Progress {
+  isIdle = false
   readonly #buffer: WriteBuffer
   readonly #changelog: ChangelogWriter | undefined
   #isRead = false
@@ -25,6 +26,7 @@ export class SavedProgress implements Progress {
   #observedMs = -1
   #sequence = 0
   #inputTimesMs: Record<string, number> = {}
+  #heardMs = -1
   #changed = false
 
   constructor(buffer: WriteBuffer, changelog: ChangelogWriter | undefined) {
@@ -86,6 +88,17 @@ export class SavedProgress implements Progress {
     }
   }
 
+  get heardMs(): number {
+    this.#read()
+    return this.#heardMs
+  }
+
+  set heardMs(timeMs: number) {
+    this.#read()
+    this.#changed ||= timeMs !== this.#heardMs
+    this.#heardMs = timeMs
+  }
+
   /** For a row that must not replace another one: not 0, and not given before. */
   nextSequence(): number {
     this.#read()
@@ -99,7 +112,9 @@ export class SavedProgress implements Progress {
     this.#changed = false
     const own = [this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence]
     const hasInputs = Object.keys(this.#inputTimesMs).length > 0
-    const value = Buffer.from(JSON.stringify(hasInputs ? [...own, this.#inputTimesMs] : own))
+    const hasMore = hasInputs || this.#heardMs >= 0
+    const more = hasMore ? [this.#inputTimesMs, this.#heardMs] : []
+    const value = Buffer.from(JSON.stringify([...own, ...more]))
     this.#changelog?.append(PROGRESS_KEY, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
     this.#buffer.put(progressKey, byteString(value))
   }
@@ -118,6 +133,7 @@ export class SavedProgress implements Progress {
       stored === undefined ? [-1, -1, -1, 0] : (JSON.parse(Buffer.from(stored).toString()) as Saved)
     ;[this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence] = saved
     this.#inputTimesMs = { ...saved[4] }
+    this.#heardMs = saved[5] ?? -1
   }
 }
 
@@ -127,4 +143,5 @@ type Saved = readonly [
   observedMs: number,
   sequence: number,
   inputTimesMs?: Readonly<Record<string, number>>,
+  heardMs?: number,
 ]
