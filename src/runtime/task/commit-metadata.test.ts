@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
 
-const none = { streamTimeMs: -1, generation: '', replay: '', isFresh: false }
+const none = { streamTimeMs: -1, partitionTimeMs: -1, generation: '', replay: '', isFresh: false }
 
 test.for([
   ['', none],
   ['stream-time=0', { ...none, streamTimeMs: 0 }],
   ['stream-time=17;state=b', { ...none, streamTimeMs: 17, generation: 'b' }],
+  ['stream-time=17;partition-time=9', { ...none, streamTimeMs: 17, partitionTimeMs: 9 }],
   ['state=b', { ...none, generation: 'b' }],
   ['replay=c;from=none', { ...none, replay: 'c', isFresh: true }],
 ] as const)('"%s" is read as it is written', ([text, metadata]) => {
