@@ -24,7 +24,7 @@ test('records arrive with their keys, times and headers, in offset order', async
   ])
   expect(run?.endOffset).toBe(3)
   expect(fetcher.take('orders', 0)).toBeUndefined()
-  expect(fetcher.watermarks('orders', 0)).toEqual({
+  expect(fetcher.watermarks('orders', 0)).toMatchObject({
     highWatermark: 3,
     lastStableOffset: 3,
     logStartOffset: 0,
