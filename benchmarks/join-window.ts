@@ -68,7 +68,12 @@ class Shop {
       applicationId: 'shop',
       sources: ['orders', 'payments'].map((name) => ({ topic: name, partition: 0 })),
       partitions: 1,
-      supply: { take: (name) => this.#take(name), mayHaveMore: () => false, wake: () => {} },
+      supply: {
+        take: (name) => this.#take(name),
+        mayHaveMore: () => false,
+        heardMs: () => -1,
+        wake: () => {},
+      },
       collector: {
         send: (name) => {
           if (name === output.name) this.outputs++

@@ -107,7 +107,12 @@ function taskWith(values: readonly string[]): {
     applicationId: 'waiting',
     sources: [{ topic: 'orders', partition: 0 }],
     partitions: 1,
-    supply: { take: () => pipe.take(), mayHaveMore: () => false, wake: () => {} },
+    supply: {
+      take: () => pipe.take(),
+      mayHaveMore: () => false,
+      heardMs: () => -1,
+      wake: () => {},
+    },
     collector: { send: () => {}, partitionCount: () => 1 },
     backend: () => backend,
     clock: { nowMs: () => 0, sleep: () => Promise.resolve() },
