@@ -52,20 +52,10 @@ export type { Detected, DetectOptions } from './dsl/detected.ts'
 
 // What a processor of your own is given.
 export { sideOutput } from './dsl/side-output.ts'
-export type {
-  Cancellable,
-  ForwardedRecord,
-  KeyTimers,
-  Processor,
-  ProcessorContext,
-  PunctuationType,
-  SideOutput,
-} from './topology/processor.ts'
-export type {
-  FixedKeyForwardedRecord,
-  FixedKeyProcessor,
-  FixedKeyProcessorContext,
-} from './topology/fixed-key-processor.ts'
+export type { Cancellable, ForwardedRecord, KeyTimers, Processor } from './topology/processor.ts'
+export type { ProcessorContext, PunctuationType, SideOutput } from './topology/processor.ts'
+export type { FixedKeyForwardedRecord, FixedKeyProcessor } from './topology/fixed-key-processor.ts'
+export type { FixedKeyProcessorContext } from './topology/fixed-key-processor.ts'
 export type { Header, Headers, Meta, StreamRecord } from './core/record.ts'
 export type { Duration } from './core/duration.ts'
 
