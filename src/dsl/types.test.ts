@@ -6,6 +6,7 @@ import { int32 } from '../serde/number.ts'
 import { string } from '../serde/string.ts'
 import { keyValueStore } from '../topology/key-value-store.ts'
 import type { Processor } from '../topology/processor.ts'
+import { versionedStore } from '../topology/versioned-store.ts'
 import { topicLabel } from '../topology/topic-label.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { TopologyBuilder } from './builder.ts'
@@ -91,6 +92,52 @@ describe('the compiler refuses', () => {
     for (const build of unnamed) {
       expect(codeOf(() => topology('types', build))).toBe('INVALID_TOPOLOGY')
     }
+  })
+
+  test('a grace without a store, and a store without a grace', () => {
+    const store = versionedStore('events', {
+      key: string,
+      value: json<OrderEvent>(),
+      history: '1h',
+    })
+    const build = (builder: TopologyBuilder): void => {
+      const table = builder.table(events, { store })
+      const amounts = builder.stream(totals)
+      // @ts-expect-error -- where does a record wait?
+      amounts.join(table, () => 1, { grace: '1s' })
+    }
+    expect(codeOf(() => topology('types', build))).toBe('INVALID_TOPOLOGY')
+    const sinks = sinksOf((builder) => {
+      const table = builder.table(events, { store })
+      const amounts = builder.stream(totals)
+      // @ts-expect-error -- for what?
+      const joined = amounts.join(table, () => 1, { store: 'waiting' })
+      joined.to(totals)
+    })
+    expect(sinks).toEqual(['totals'])
+  })
+
+  test('a versioned store without a history, or where none can be', () => {
+    const serdes = { key: string, value: json<number>() }
+    // @ts-expect-error -- how long?
+    expect(codeOf(() => versionedStore('totals', serdes))).toBe('INVALID_CONFIG')
+    // @ts-expect-error -- 3600 of what?
+    expect(codeOf(() => versionedStore('totals', { ...serdes, history: 3_600 }))).toBe(
+      'INVALID_CONFIG',
+    )
+    const store = versionedStore('totals', { ...serdes, history: '1h' })
+    const counter: Decider<number, number, number> = {
+      initialState: 0,
+      decide: (by) => by,
+      evolve: (sum, by) => sum + by,
+    }
+    const sinks = sinksOf((builder) => {
+      // @ts-expect-error -- the store keeps numbers
+      builder.table(events, { store })
+      // @ts-expect-error -- the state of a decider is one, not one for each time
+      builder.stream(totals).decide(counter, { store }).events.to(totals)
+    })
+    expect(sinks).toEqual(['totals'])
   })
 
   test('a length of time without a unit', () => {

@@ -13,6 +13,7 @@ import { partitionForKey } from '../kafka/wire/murmur2.ts'
 import { byTimeOf, isByKey, SEQUENCE_KEY } from '../state/timers/timer-layout.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
+import { versionsNotIn, versionsOf } from './versioned-disk.fixtures.ts'
 import { Life, type LifeOptions, type Note } from './life.fixtures.ts'
 
 export { Disk } from './disk.fixtures.ts'
@@ -197,9 +198,18 @@ export function diskState(
     for (const store of subTopologies[subTopology]?.stores ?? []) {
       const position = backend.position(store) ?? 0
       const changes = simulation.history(`${name}-${store}-changelog`, partition)
+      const spec = stores.get(store)
+      if (spec?.kind === 'versioned') {
+        const bytes = backend.store(store)
+        const tail = changes.filter(({ offset }) => offset >= position)
+        restored[`${task} ${store} from ${position}`] = versionsOf(spec, bytes, tail)
+        committed[`${task} ${store} from ${position}`] = versionsOf(spec, undefined, changes)
+        uncommitted.push(...versionsNotIn(changes, spec, bytes))
+        continue
+      }
       const known = new Set(changes.map(({ key, value }) => `${exact(key)}: ${exact(value)}`))
       const local = [...backend.store(store).range(null, null, 'forward')]
-      const isTimers = stores.get(store)?.kind === 'timers'
+      const isTimers = spec?.kind === 'timers'
       const rows = isTimers ? timerRows(local) : plainRows(local)
       for (const [key, value] of rows) {
         if (!known.has(`${key}: ${value}`)) uncommitted.push(`${task} ${store} ${key}: ${value}`)

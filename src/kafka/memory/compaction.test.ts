@@ -32,6 +32,24 @@ test('each key keeps its last value, at its offset', async () => {
   ])
 })
 
+test('what is younger than the lag of the topic stays', async () => {
+  await using at = await openSimulated()
+  const lag = { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': String(60 * 60_000) }
+  await at.createTopic('changelog', 1, lag)
+  const port = await at.port('client')
+  for (const [index, minutesAgo] of [180, 120, 30, 120].entries()) {
+    const timestampMs = at.clock.nowMs() - minutesAgo * 60_000
+    const record = { key: bytes('a'), value: bytes(String(index)), timestampMs }
+    await writePlain({ ...at, port }, 'changelog', [record])
+  }
+  at.cluster.compact('changelog')
+  expect(shown(await readAll(port, 'changelog'))).toEqual([
+    [1, 'a', '1'],
+    [2, 'a', '2'],
+    [3, 'a', '3'],
+  ])
+})
+
 test('tombstones stay for late readers, and go when their time is over', async () => {
   await using at = await openChangelog()
   await writePlain(at, 'changelog', at.put(['a', '1'], ['a', null], ['b', '1']))

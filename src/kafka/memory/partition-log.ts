@@ -166,12 +166,17 @@ export class PartitionLog {
     this.#batches = this.#batches.filter(({ header }) => header.lastOffset >= this.#start)
   }
 
-  /** What Kafka's log cleaner does, at once and up to the last stable offset. */
-  compact(options: CompactOptions): void {
+  /**
+   * What Kafka's log cleaner does, at once and up to the last stable offset, or to the first batch
+   * that is later than `untilMs`.
+   */
+  compact(options: CompactOptions, untilMs = Infinity): void {
     const lastOfProducers = new Set(
       [...this.#producers.values()].map(({ lastDataOffset }) => lastDataOffset),
     )
-    this.#batches = compacted(this.#batches, this.lastStableOffset, {
+    const tooNew = this.#batches.find(({ header }) => header.maxTimestampMs > untilMs)
+    const end = Math.min(this.lastStableOffset, tooNew?.header.baseOffset ?? Infinity)
+    this.#batches = compacted(this.#batches, end, {
       ...options,
       isAborted: (producerId, offset) => this.isAborted(producerId, offset),
       isKeptEmpty: ({ lastOffset }) => lastOfProducers.has(lastOffset),

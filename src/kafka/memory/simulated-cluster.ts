@@ -193,9 +193,13 @@ export class SimulatedCluster implements Disposable {
 
   /**
    * Runs the log cleaner over every partition; batches may stay behind that have no record left.
+   * What is younger than the topic's `min.compaction.lag.ms` is left alone.
    */
   compact(topic: string, options: CompactOptions = { tombstones: 'kept' }): void {
-    for (const { log } of this.#state.topics.get(topic).partitions) log.compact(options)
+    const { topics, clock } = this.#state
+    const lagMs = Number(topics.config(topic, 'min.compaction.lag.ms'))
+    const untilMs = lagMs > 0 ? clock.nowMs() - lagMs : Infinity
+    for (const { log } of topics.get(topic).partitions) log.compact(options, untilMs)
   }
 
   deleteRecordsBefore(topic: string, partition: number, before: Offset): void {
