@@ -60,6 +60,20 @@ test('a changelog of windows forgets them a day after their retention', () => {
   })
 })
 
+test('a changelog of versions is not compacted before they are out of the history', () => {
+  const versions = {
+    ...orders({}),
+    kind: 'versioned',
+    historyMs: 3_600_000,
+    cached: false,
+  } as const
+  expect(changelogConfigs(versions)).toEqual({
+    'cleanup.policy': 'compact',
+    'min.compaction.lag.ms': '90000000',
+    'message.timestamp.type': 'CreateTime',
+  })
+})
+
 test('a changelog of a window that never closes keeps it', () => {
   expect(changelogConfigs(perMinute(Number.MAX_SAFE_INTEGER))['cleanup.policy']).toBe('compact')
 })
