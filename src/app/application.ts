@@ -1,8 +1,8 @@
 import { isStreamsError, StreamsError } from '../core/errors.ts'
-import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
+import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { Topology } from '../topology/topology.ts'
+import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
@@ -10,7 +10,8 @@ import type { StreamWorker } from './stream-worker.ts'
 export interface LocalStoreView {
   /**
    * The latest value of a key that this application's own threads hold, which may not be committed
-   * yet. Throws `STORE_UNAVAILABLE` while no running task here owns the key.
+   * yet. Throws `STORE_UNAVAILABLE` while no running task here owns the key, or while a global
+   * store is being read.
    */
   readonly get: (key: unknown) => Promise<unknown>
 }
@@ -55,11 +56,11 @@ export class Application implements AsyncDisposable {
   }
 
   store(name: string): LocalStoreView {
-    const spec = this.#topology.stores.get(name)
+    const spec = storeSpecOf(this.#topology, name)
     if (spec === undefined) {
       throw new StreamsError('STORE_MISSING', {
         message: `the topology has no store "${name}"`,
-        hint: `Ask for one of: ${[...this.#topology.stores.keys()].join(', ')}.`,
+        hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
       })
     }
     // Of a window or session store a windowed key, which only its caller knows.

@@ -2,12 +2,17 @@ import { partitionForKey } from '../kafka/wire/murmur2.ts'
 import type { StreamThread } from '../runtime/thread/stream-thread.ts'
 import type { FoundValue } from './thread-messages.ts'
 
-/** A store's value for a key (bytes) if a running task of this thread owns the key. */
+/**
+ * A store's value for a key (bytes) if a running task of this thread owns the key; of a global
+ * store every thread owns every key.
+ */
 export function findValue(
   thread: StreamThread,
   store: string,
   key: Uint8Array,
 ): { readonly owned: boolean; readonly found: FoundValue | undefined } {
+  const global = thread.globalStore(store)
+  if (global !== undefined) return { owned: true, found: global.findBytes(key) }
   for (const task of thread.tasks) {
     if (!task.stores.names.includes(store)) continue
     if (partitionForKey(key, task.partitions) !== task.partition) continue

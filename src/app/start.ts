@@ -36,14 +36,15 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
   const topology = await loadTopology(topologyUrl)
   const applicationId = options.applicationId ?? topology.name
   // Checked before anything is touched; the process id is filled in when the directory is ours.
-  threadConfigs(options, topology.name, '')
+  const { length: threads } = threadConfigs(options, topology.name, '')
   const connection = connectionOf(options, applicationId)
   // One connection and away: a wrong address or password is said at once, in one line.
   await (await connect(connection, applicationId, silentLogger, systemClock)).close()
   const { schemaRegistry } = options
   const registry = schemaRegistry && confluentRegistry(schemaRegistry, systemClock)
   await new RemoteSerdes(registry, silentLogger).openAll(topology)
-  const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId)
+  const globals = topology.globals.length > 0 ? threads : 0
+  const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId, globals)
   const life = new ApplicationLife()
   const workers: StreamWorker[] = []
   for (const config of threadConfigs(options, topology.name, directory.processId)) {

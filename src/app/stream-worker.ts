@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { assertNever, StreamsError } from '../core/errors.ts'
 import { moduleUrl } from '../core/module-url.ts'
-import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
+import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import { errorFrom } from './error-data.ts'
 import type { FoundValue, FromThread, ThreadStart, ToThread } from './thread-messages.ts'

@@ -1,5 +1,5 @@
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
-import type { ThreadSnapshot } from '../runtime/thread/stream-thread.ts'
+import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'

@@ -5,6 +5,8 @@
 export interface ThreadCounters {
   /** Records taken from source topics, bad ones included. */
   processed: number
+  /** Records of global topics applied to this thread's stores, bad ones included. */
+  globalRecords: number
   /** Records left out by an operator's rule, such as a null key before an aggregation. */
   dropped: number
   deadLetters: number
@@ -21,6 +23,7 @@ export interface ThreadCounters {
 
 export const newThreadCounters = (): ThreadCounters => ({
   processed: 0,
+  globalRecords: 0,
   dropped: 0,
   deadLetters: 0,
   skipped: 0,

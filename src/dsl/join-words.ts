@@ -2,7 +2,9 @@ import type { Meta } from '../core/record.ts'
 import type { RecordJoiner } from '../operators/join/stream-stream-join.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { Flow, TableFlow } from './flow.ts'
+import type { GlobalFlow, GlobalTable } from './global-table.ts'
 import { StatelessWords } from './stateless-words.ts'
+import { joinWithGlobal, type RowSelector } from './stream-global-join.ts'
 import { joinStreams, type StreamJoinOptions } from './stream-stream-join.ts'
 import { joinWithTable, type TableJoinOptions } from './stream-table-join.ts'
 import type { Stream } from './stream.ts'
@@ -50,7 +52,17 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
     joiner: (value: NonNullable<V>, other: NonNullable<VO>, meta: Meta<NonNullable<K>>) => V2,
     options: StreamJoinOptions<K, V, VO> & { readonly key: Serde<S2> },
   ): Stream<NonNullable<K>, V2, S2>
-  join<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+  /**
+   * With a global table: each record with the row that `select` names, a null naming none. Time
+   * plays no part, and updates of the table cause nothing. A record without a row or a value is
+   * left out. It keeps its own key, so it goes through no topic.
+   */
+  join<TK, VT, V2>(
+    table: GlobalTable<TK, VT>,
+    select: (value: NonNullable<V>, meta: Meta<K>) => NoInfer<TK> | null | undefined,
+    joiner: (value: NonNullable<V>, tableValue: VT, meta: Meta<K>) => V2,
+  ): Stream<K, V2, S>
+  join<V2>(other: Other, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
     return joined('join', this['~flow'], other, joiner, options)
   }
 
@@ -83,7 +95,13 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
     joiner: (value: NonNullable<V>, other: NonNullable<VO> | null, meta: Meta<K>) => V2,
     options: StreamJoinOptions<K, V, VO> & { readonly key: Serde<S2> },
   ): Stream<K, V2, S2>
-  leftJoin<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+  /** With a global table: as `join`, where a record that has no row is joined with null. */
+  leftJoin<TK, VT, V2>(
+    table: GlobalTable<TK, VT>,
+    select: (value: NonNullable<V>, meta: Meta<K>) => NoInfer<TK> | null | undefined,
+    joiner: (value: NonNullable<V>, tableValue: VT | null, meta: Meta<K>) => V2,
+  ): Stream<K, V2, S>
+  leftJoin<V2>(other: Other, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
     return joined('left-join', this['~flow'], other, joiner, options)
   }
 
@@ -100,7 +118,7 @@ export abstract class JoinWords<out K, out V, in S = NonNullable<K>> extends Sta
     joiner: OuterJoiner<K | KO, V, VO, V2>,
     options: StreamJoinOptions<K | KO, V, VO> & { readonly key: Serde<S2> },
   ): Stream<K | KO, V2, S2>
-  outerJoin<V2>(other: Joinable, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
+  outerJoin<V2>(other: Other, joiner: RecordJoiner, options: object = {}): Stream<K, V2, never> {
     return joined('outer-join', this['~flow'], other, joiner, options)
   }
 }
@@ -111,18 +129,22 @@ type OuterJoiner<K, V, VO, V2> = (
   meta: Meta<K>,
 ) => V2
 
-interface Joinable {
-  readonly '~flow': Flow | TableFlow
-}
+type Other = { readonly '~flow': Flow | TableFlow } | { readonly '~global': GlobalFlow }
 
-/** The overloads have checked that the options are those of a join with what is given. */
+/** The overloads have checked that what follows is what a join with what is given takes. */
 function joined<K, V, S>(
   operator: Parameters<typeof joinStreams>[0],
   flow: Flow,
-  { '~flow': other }: Joinable,
+  given: Other,
   joiner: RecordJoiner,
   options: object,
 ): Stream<K, V, S> {
+  if ('~global' in given) {
+    const [select, combine] = [joiner as RowSelector, options as RecordJoiner]
+    const step = { isLeft: operator !== 'join', select, joiner: combine }
+    return flow.words.stream(joinWithGlobal(flow, given['~global'], step))
+  }
+  const { '~flow': other } = given
   if ('rekeyed' in other) {
     const streams = options as StreamJoinOptions<never, never, never>
     return flow.words.stream(joinStreams(operator, flow, other, joiner, streams))

@@ -22,6 +22,15 @@ export interface GroupOptions<K, V> {
   readonly value?: SerdeFor<NonNullable<V>>
 }
 
+/** A global topic is always read from its beginning, and outside of any transaction. */
+export interface GlobalSourceOptions<K, V> extends Pick<SourceOptions<K, V>, 'timestamp'> {
+  /**
+   * For records that cannot be read. By default `stop` where the topology's `onFailure` says so,
+   * else `skip`: they are logged and stay in their topic.
+   */
+  readonly onBadRecord?: 'skip' | 'stop'
+}
+
 export interface RepartitionOptions<K, V> extends GroupOptions<K, V> {
   /** The topic will be `<application id>-<name>-repartition`. */
   readonly name: string

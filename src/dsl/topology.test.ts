@@ -73,6 +73,7 @@ describe('a topology is a value', () => {
       deadLetters: null,
       onFailure: 'stop',
       repartitions: [],
+      globals: [],
       stores: [
         {
           name: 'latest',

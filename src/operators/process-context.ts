@@ -1,7 +1,7 @@
 import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
-import type { KeyValueStore } from '../state/store.ts'
+import type { KeyValueStore, ReadOnlyKeyValueStore } from '../state/store.ts'
 import type { Timer, TimerStore } from '../state/timer-store.ts'
 import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
@@ -78,16 +78,27 @@ export abstract class NodeContext {
   readonly store = <K, V>(name: string): KeyValueStore<K, V> => {
     let store = this.#stores.get(name)
     if (store === undefined) {
-      if (!this.#declaration.stores.includes(name)) {
+      store = this.#declaration.stores.includes(name)
+        ? this.task.store<K, V>(name)
+        : this.task.globalStore<K, V>(name)
+      if (store === undefined) {
         throw new StreamsError('STORE_MISSING', {
           message: `node "${this.task.nodeName}" did not declare store "${name}"`,
           hint: `Declare it with the step: process(…, { name, stores: ['${name}'] }).`,
         })
       }
-      store = this.task.store<K, V>(name)
       this.#stores.set(name, store)
     }
     return store as KeyValueStore<K, V>
+  }
+
+  readonly globalStore = <K, V>(name: string): ReadOnlyKeyValueStore<K, V> => {
+    const store = this.task.globalStore<K, V>(name)
+    if (store !== undefined) return store
+    throw new StreamsError('STORE_MISSING', {
+      message: `the topology has no global store "${name}", which node "${this.task.nodeName}" asks for`,
+      hint: 'Make one with builder.globalTable or builder.addGlobalStore.',
+    })
   }
 
   readonly windowStore = <K, V>(name: string): WindowStore<K, V> =>

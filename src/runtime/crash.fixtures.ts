@@ -48,6 +48,7 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
   using simulation = new Simulation(plan.cluster)
   const { clock, cluster } = simulation
   for (const name of scenario.topics) cluster.createTopic(name, 2)
+  simulation.write(scenario.before ?? [])
   const disk = new Disk()
   const otherDisk = new Disk()
   const start = (clientId: string, on: Disk): Life =>

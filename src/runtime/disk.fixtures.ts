@@ -2,40 +2,40 @@ import { assert, StreamsError } from '../core/errors.ts'
 import type { TaskId } from '../core/task-id.ts'
 import type { StateBackend } from '../state/backend.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
-import type { LocalStorage } from './thread/local-storage.ts'
+import { isTask, type LocalStorage, type Place } from './thread/local-storage.ts'
 
 /** A disk that outlives the processes that use it. */
 export class Disk {
-  readonly #backends = new Map<TaskId, StateBackend>()
-  /** Tasks that a living process has open. */
-  readonly #open = new Set<TaskId>()
-  /** Tasks whose files cannot be opened, until they are wiped. */
-  readonly corrupted = new Set<TaskId>()
-  /** Tasks whose files can be opened and turn out to be broken when a row is read. */
-  readonly brokenInside = new Set<TaskId>()
+  readonly #backends = new Map<Place, StateBackend>()
+  /** What a living process has open. */
+  readonly #open = new Set<Place>()
+  /** Whose files cannot be opened, until they are wiped. */
+  readonly corrupted = new Set<Place>()
+  /** Whose files can be opened and turn out to be broken when a row is read. */
+  readonly brokenInside = new Set<Place>()
   /** Told after every write of a checkpoint, or of restored records. */
   onWrite = (): void => {}
-  /** Every task that was wiped, in that order. */
-  readonly wiped: TaskId[] = []
+  /** What was wiped, in that order. */
+  readonly wiped: Place[] = []
 
   /** For one process; after `unmount` it can write no more, as if it had been killed. */
   mount(): LocalStorage & { readonly unmount: () => void } {
     let mounted = true
-    const mine = new Set<TaskId>()
+    const mine = new Set<Place>()
     return {
-      open: (task) => {
-        assert(!mounted || !this.#open.has(task), `task ${task} is open in one thread at a time`)
-        if (this.corrupted.has(task)) throw corrupted(task)
-        if (mounted) this.#open.add(task)
-        mine.add(task)
-        const backend = this.backend(task)
+      open: (place) => {
+        assert(!mounted || !this.#open.has(place), `${place} is open in one thread at a time`)
+        if (this.corrupted.has(place)) throw corrupted(place)
+        if (mounted) this.#open.add(place)
+        mine.add(place)
+        const backend = this.backend(place)
         return {
           store: (name) => {
             const store = backend.store(name)
             return {
               ...store,
               get: (key) => {
-                if (this.brokenInside.has(task)) throw corrupted(task)
+                if (this.brokenInside.has(place)) throw corrupted(place)
                 return store.get(key)
               },
             }
@@ -43,7 +43,7 @@ export class Disk {
           position: backend.position,
           origin: backend.origin,
           checkpoint: (batches) => {
-            assert(!mounted || mine.has(task), 'a closed store is not written')
+            assert(!mounted || mine.has(place), 'a closed store is not written')
             if (!mounted) return
             backend.checkpoint(batches)
             this.onWrite()
@@ -52,43 +52,43 @@ export class Disk {
             if (mounted) backend.wipe(store)
           },
           close: () => {
-            if (mounted) this.#open.delete(task)
-            mine.delete(task)
+            if (mounted) this.#open.delete(place)
+            mine.delete(place)
             return Promise.resolve()
           },
         }
       },
-      wipe: (task) => {
-        assert(!mine.has(task), 'an open store is not wiped')
-        this.corrupted.delete(task)
-        this.brokenInside.delete(task)
-        this.wiped.push(task)
-        if (mounted) this.#backends.delete(task)
+      wipe: (place) => {
+        assert(!mine.has(place), 'an open store is not wiped')
+        this.corrupted.delete(place)
+        this.brokenInside.delete(place)
+        this.wiped.push(place)
+        if (mounted) this.#backends.delete(place)
       },
-      tasks: () => [...this.#backends.keys()],
+      tasks: () => this.tasks,
       unmount: () => {
         mounted = false
-        for (const task of mine) this.#open.delete(task)
+        for (const place of mine) this.#open.delete(place)
       },
     }
   }
 
-  backend(task: TaskId): StateBackend {
-    let backend = this.#backends.get(task)
+  backend(place: Place): StateBackend {
+    let backend = this.#backends.get(place)
     if (backend === undefined) {
       backend = memoryBackend()
-      this.#backends.set(task, backend)
+      this.#backends.set(place, backend)
     }
     return backend
   }
 
   get tasks(): readonly TaskId[] {
-    return [...this.#backends.keys()]
+    return [...this.#backends.keys()].filter(isTask)
   }
 }
 
-const corrupted = (task: TaskId): StreamsError =>
+const corrupted = (place: Place): StreamsError =>
   new StreamsError('STATE_CORRUPTED', {
-    message: `the files of task ${task} are broken`,
+    message: `the files of ${place} are broken`,
     hint: 'None: the test ordered it.',
   })

@@ -20,6 +20,8 @@ export const PARTITIONS = 2
 export interface Scenario {
   readonly topology: Topology
   readonly topics: readonly string[]
+  /** Written before anything starts. */
+  readonly before?: readonly InputRecord[]
   /** Written one after the other, each when the one before is committed. */
   readonly waves: readonly (readonly InputRecord[])[]
   /** What the group commits offsets of. */

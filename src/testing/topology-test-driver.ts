@@ -7,6 +7,7 @@ import { newThreadCounters, type ThreadCounters } from '../core/metrics.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import { taskId } from '../core/task-id.ts'
 import { yieldToEventLoop } from '../core/yield.ts'
+import { GlobalStores } from '../runtime/global/global-stores.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { Task } from '../runtime/task/task.ts'
 import { MemoryRegistry } from '../serde/registry/memory-registry.ts'
@@ -17,11 +18,12 @@ import type { ReadOnlySessionStore, ReadOnlyWindowStore } from '../state/window-
 import { describeAsText } from '../topology/describe.ts'
 import { topicName, type SourceNode, type SubTopology } from '../topology/graph.ts'
 import type { Topic } from '../topology/topic.ts'
-import type { Topology } from '../topology/topology.ts'
+import { storeNamesOf, type Topology } from '../topology/topology.ts'
 import { Pipe } from './pipe.ts'
 
 /** For all drivers: topics, and so their serdes, are shared by the topologies that use them. */
 const schemas = new MemoryRegistry()
+const READ_CACHE_MAX_BYTES = 1024 * 1024
 
 export interface TestDriverOptions {
   /** Where the wall clock begins; default 0. */
@@ -74,6 +76,7 @@ export class TopologyTestDriver implements AsyncDisposable {
   readonly #drained = new Map<string, number>()
   readonly #serdes = new RemoteSerdes(schemas, silentLogger)
   #opened: Promise<void> | undefined
+  readonly #globals: GlobalStores
   readonly #tasks: readonly Task[]
   readonly counters: Readonly<ThreadCounters> = newThreadCounters()
 
@@ -81,7 +84,26 @@ export class TopologyTestDriver implements AsyncDisposable {
     this.#topology = topology
     this.#clock = new ManualClock(options.startMs ?? 0)
     this.#cacheMaxBytes = options.cacheMaxBytes ?? 0
+    this.#globals = this.#openGlobals()
     this.#tasks = topology.subTopologies.map((each) => this.#createTask(each))
+  }
+
+  #openGlobals(): GlobalStores {
+    const backend = memoryBackend()
+    const globals = new GlobalStores({
+      topology: this.#topology,
+      applicationId: this.#topology.name,
+      topicIds: new Map(),
+      take: (topic) => this.#pipe(topic).take(),
+      onEvent: () => this.#run(),
+      backend: () => backend,
+      clock: this.#clock,
+      logger: silentLogger,
+      counters: this.counters,
+      readCacheMaxBytes: READ_CACHE_MAX_BYTES,
+    })
+    for (const store of globals.all) store.read(0, 0)
+    return globals
   }
 
   #createTask(subTopology: SubTopology): Task {
@@ -114,7 +136,8 @@ export class TopologyTestDriver implements AsyncDisposable {
       logger: silentLogger,
       counters: this.counters,
       cacheMaxBytes: this.#cacheMaxBytes,
-      readCacheMaxBytes: 1024 * 1024,
+      readCacheMaxBytes: READ_CACHE_MAX_BYTES,
+      globalStore: this.#globals.view,
       // As in Kafka Streams' own driver: what has closed is seen with the record that closes it.
       closeIntervalMs: 0,
       openSerde: this.#serdes.open,
@@ -191,7 +214,7 @@ export class TopologyTestDriver implements AsyncDisposable {
     const nowMs = this.#clock.nowMs()
     let busy = true
     while (busy) {
-      busy = false
+      busy = this.#globals.apply(1) > 0
       for (const task of this.#tasks) {
         while (task.process(1) > 0 || task.fireTimers(nowMs, 1) > 0) {
           busy = true
@@ -262,10 +285,11 @@ export class TopologyTestDriver implements AsyncDisposable {
   /** A store as the topology sees it. */
   store<K, V>(name: string): ReadOnlyKeyValueStore<K, V> {
     const task = this.#tasks.find(({ stores }) => stores.names.includes(name))
-    if (task !== undefined) return task.stores.store<K, V>(name)
+    const store = task?.stores.store<K, V>(name) ?? this.#globals.view<K, V>(name)
+    if (store !== undefined) return store
     throw new StreamsError('STORE_MISSING', {
       message: `the topology has no store "${name}"`,
-      hint: `Ask for one of: ${[...this.#topology.stores.keys()].join(', ')}.`,
+      hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
     })
   }
 
@@ -299,6 +323,7 @@ export class TopologyTestDriver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const task of this.#tasks) task.close()
+    this.#globals.close()
     await Promise.resolve()
   }
 }

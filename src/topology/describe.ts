@@ -10,6 +10,10 @@ export interface TopologyDescription {
   readonly deadLetters: string | null
   readonly onFailure: FailurePolicy
   readonly subTopologies: readonly SubTopologyDescription[]
+  /** What every thread reads in full; the store is not among `stores`, which belong to tasks. */
+  readonly globals: readonly (Omit<SubTopologyDescription, 'stores' | 'copartitioned'> & {
+    readonly store: StoreDescription
+  })[]
   readonly stores: readonly StoreDescription[]
   readonly repartitions: readonly { readonly name: string; readonly partitions: number | null }[]
 }
@@ -82,17 +86,12 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
       stores,
       copartitioned: copartitioned.map((topics) => topics.map(topicLabel)),
     })),
-    stores: [...topology.stores.values()].map((store) => ({
-      name: store.name,
-      kind: store.kind,
-      key: store.key.name,
-      value: store.value.name,
-      backend: store.backend,
-      logged: store.logged,
-      cached: store.cached,
-      changelogConfigs: sortedByName(store.changelogConfigs),
-      ...timesOf(store),
+    globals: topology.globals.map(({ id, nodes, store }) => ({
+      id,
+      nodes: nodes.map((node) => describeNode(node, nodes)),
+      store: describeStore(store),
     })),
+    stores: [...topology.stores.values()].map(describeStore),
     repartitions: [...topology.repartitions.values()].map(({ name, partitions }) => ({
       name,
       partitions: partitions ?? null,
@@ -117,12 +116,16 @@ function timesOf(
 
 /** The topology as text, in the manner of Kafka Streams' `Topology#describe`. */
 export function describeAsText(topology: Omit<Topology, 'fingerprint'>): string {
-  const { subTopologies } = describeAsJson(topology)
+  const { subTopologies, globals } = describeAsJson(topology)
   const lines = [`Topology: ${topology.name}`]
   for (const { id, nodes, copartitioned } of subTopologies) {
     lines.push(`  Sub-topology: ${id}`)
     for (const node of nodes) lines.push(...nodeLines(node).map((line) => `    ${line}`))
     for (const topics of copartitioned) lines.push(`    Co-partitioned: ${topics.join(', ')}`)
+  }
+  for (const { id, nodes } of globals) {
+    lines.push(`  Sub-topology: ${id} for global store (will not generate tasks)`)
+    for (const node of nodes) lines.push(...nodeLines(node).map((line) => `    ${line}`))
   }
   return `${lines.join('\n')}\n`
 }
@@ -189,6 +192,18 @@ const describeSource = (node: SourceNode) => ({
   reset: node.reset,
   timestamp: node.timestamp === undefined ? ('record' as const) : ('extractor' as const),
   onBadRecord: node.onBadRecord ?? null,
+})
+
+const describeStore = (store: StoreSpec): StoreDescription => ({
+  name: store.name,
+  kind: store.kind,
+  key: store.key.name,
+  value: store.value.name,
+  backend: store.backend,
+  logged: store.logged,
+  cached: store.cached,
+  changelogConfigs: sortedByName(store.changelogConfigs),
+  ...timesOf(store),
 })
 
 const sortedByName = (configs: Readonly<Record<string, string>>): Record<string, string> =>

@@ -1,7 +1,9 @@
-import type { StoreSpec } from '../state/store-spec.ts'
+import type { KeyValueStoreSpec, StoreSpec } from '../state/store-spec.ts'
 import { fingerprintOf } from './fingerprint.ts'
+import type { GlobalStepFactory } from './global-processor.ts'
 import type {
   FailurePolicy,
+  GlobalSubTopology,
   GraphNode,
   NodeInput,
   ProcessorNode,
@@ -34,8 +36,16 @@ export interface ProcessorStep {
 
 export type SourceStep = Omit<SourceNode, 'kind' | 'name'> & {
   readonly topics: readonly [TopicRef] | RegExp
-  /** A topic is read as a stream or as a table, not as both. */
-  readonly readAs: 'stream' | 'table' | 'repartition'
+  /** A topic is read in one manner, not in several. */
+  readonly readAs: 'stream' | 'table' | 'global table' | 'repartition'
+}
+
+/** A topic that every thread reads in full, and the one step that keeps it in a store. */
+export interface GlobalStep {
+  readonly source: Omit<SourceStep, 'readAs' | 'reset'>
+  readonly store: KeyValueStoreSpec
+  readonly operator: string
+  readonly create: GlobalStepFactory
 }
 
 export interface GraphOptions {
@@ -54,6 +64,9 @@ export class GraphBuilder {
   readonly #numbers = new Map<string, number>()
   readonly #sources = new Map<string, { readonly step: SourceStep; readonly node: SourceNode }>()
   readonly #stores = new Map<string, StoreSpec>()
+  readonly #globals = new Map<string, GlobalStep>()
+  /** The names of their nodes. */
+  readonly #globalNodes = new Set<string>()
   readonly #repartitions = new Map<string, RepartitionTopic>()
   #built = false
 
@@ -108,13 +121,22 @@ export class GraphBuilder {
     this.#checkOpen()
     checkKafkaName('a store', spec.name)
     const known = this.#stores.get(spec.name)
-    if (known !== undefined && known !== spec) {
-      throw invalidTopology(
-        `store "${spec.name}" is declared twice`,
-        'Give each stateful step its own store name.',
-      )
-    }
+    if (this.#globals.has(spec.name)) throw declaredTwice(spec.name)
+    if (known !== undefined && known !== spec) throw declaredTwice(spec.name)
     this.#stores.set(spec.name, spec)
+  }
+
+  /** What every thread reads in full, from its beginning, belongs to no task. */
+  addGlobal({ source, store, operator, create }: GlobalStep): void {
+    checkKafkaName('a store', store.name)
+    if (this.#stores.has(store.name) || this.#globals.has(store.name)) {
+      throw declaredTwice(store.name)
+    }
+    const { name } = store
+    const from = this.addSource({ ...source, reset: 'earliest', readAs: 'global table' })
+    const step = { operator, name: `${operator}(${name})`, inputs: [from], stores: [name], create }
+    this.#globals.set(name, { source, store, operator, create })
+    this.#globalNodes.add(from.node).add(this.addProcessor(step).name)
   }
 
   addRepartition(repartition: RepartitionTopic): TopicRef {
@@ -147,19 +169,32 @@ export class GraphBuilder {
     if (this.#sources.size === 0) {
       throw invalidTopology(
         `topology "${this.#options.name}" reads no topic`,
-        'Start with builder.stream(topic) or builder.table(topic, { store }).',
+        'Start with builder.stream(topic), table(topic, { store }) or globalTable(topic, { store }).',
       )
     }
     this.#checkStores()
     this.#built = true
     const nodes = [...this.#nodes.values()].map(frozen)
+    const subTopologies = subTopologiesOf(nodes.filter(({ name }) => !this.#globalNodes.has(name)))
     const topology = {
       ...this.#options,
-      subTopologies: subTopologiesOf(nodes),
+      subTopologies,
+      globals: this.#globalSubTopologies(nodes, subTopologies.length),
       stores: this.#stores,
       repartitions: this.#repartitions,
     }
     return Object.freeze({ ...topology, fingerprint: fingerprintOf(topology) })
+  }
+
+  #globalSubTopologies(nodes: readonly GraphNode[], firstId: number): readonly GlobalSubTopology[] {
+    const own = nodes.filter(({ name }) => this.#globalNodes.has(name))
+    const steps = [...this.#globals.values()]
+    return Object.freeze(
+      subTopologiesOf(own, firstId).map((each, index) => {
+        const { store, create } = steps[index] as GlobalStep
+        return Object.freeze({ ...each, store, create })
+      }),
+    )
   }
 
   #add(node: SourceNode | ProcessorDraft | SinkNode): void {
@@ -231,12 +266,13 @@ export class GraphBuilder {
   #checkStores(): void {
     const used = new Set<string>()
     for (const node of this.#nodes.values()) {
-      if (node.kind !== 'processor') continue
+      if (node.kind !== 'processor' || this.#globalNodes.has(node.name)) continue
       for (const store of node.stores) {
         const isTaken = used.has(store) && this.#stores.get(store)?.kind === 'timers'
         if (isTaken) throw sharedTimers(store)
         used.add(store)
         if (this.#stores.has(store)) continue
+        if (this.#globals.has(store)) throw namedThoughGlobal(node.name, store)
         throw invalidTopology(
           `step "${node.name}" uses store "${store}", which is not declared`,
           'Declare it with builder.addStateStore(keyValueStore(…)).',
@@ -252,6 +288,18 @@ export class GraphBuilder {
     }
   }
 }
+
+const declaredTwice = (store: string) =>
+  invalidTopology(
+    `store "${store}" is declared twice`,
+    'Give each stateful step its own store name; a global store is read without being declared.',
+  )
+
+const namedThoughGlobal = (node: string, store: string) =>
+  invalidTopology(
+    `step "${node}" names store "${store}", which is global`,
+    `Leave it out of \`stores\`: every processor can read it, with context.globalStore('${store}').`,
+  )
 
 const matches = (topics: SourceStep['topics'], topic: TopicRef): boolean =>
   !topic.internal &&
@@ -279,10 +327,13 @@ function checkPolicy(
 }
 
 function checkSameReading(label: string, first: SourceStep, second: SourceStep): void {
-  if (first.readAs !== second.readAs || first.readAs === 'table') {
+  if (first.readAs !== second.readAs || first.readAs !== 'stream') {
+    const isGlobal = first.readAs === 'global table' || second.readAs === 'global table'
     throw invalidTopology(
       `topic ${label} is read as a ${first.readAs} and again as a ${second.readAs}`,
-      'Read it once: a stream becomes a table with toTable, a table a stream with toStream.',
+      isGlobal
+        ? 'Read it once: either all of it in every thread, or a partition in each task.'
+        : 'Read it once: a stream becomes a table with toTable, a table a stream with toStream.',
     )
   }
   if (first.key !== second.key || first.value !== second.value) {

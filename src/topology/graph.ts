@@ -1,5 +1,7 @@
 import type { Meta } from '../core/record.ts'
 import type { Deserializer, Serializer } from '../serde/serde.ts'
+import type { KeyValueStoreSpec } from '../state/store-spec.ts'
+import type { GlobalStepFactory } from './global-processor.ts'
 import type { OperatorFactory } from './processor.ts'
 
 /** A topic in a graph. An internal one is called `<application id>-<name>-repartition` in Kafka. */
@@ -92,6 +94,16 @@ export interface SubTopology {
   readonly stores: readonly string[]
   /** Groups of source topics whose partition counts must be equal. */
   readonly copartitioned: readonly (readonly TopicRef[])[]
+}
+
+/**
+ * A topic that every thread reads in full, and the store that is kept of it. No task runs it, so it
+ * is numbered behind those that tasks do run.
+ */
+export interface GlobalSubTopology extends SubTopology {
+  readonly store: KeyValueStoreSpec
+  /** Its one step, which is the second of its nodes. */
+  readonly create: GlobalStepFactory
 }
 
 export interface RepartitionTopic {

@@ -1,7 +1,7 @@
 import type { StreamsError } from '../core/errors.ts'
 import type { Headers, RawRecord, StreamRecord } from '../core/record.ts'
 import type { RecordMeta } from '../core/record-meta.ts'
-import type { KeyValueStore } from '../state/store.ts'
+import type { KeyValueStore, ReadOnlyKeyValueStore } from '../state/store.ts'
 import type { DueTimer, Timer, TimerClock, TimerStore } from '../state/timer-store.ts'
 import type { VersionedStore } from '../state/versioned-store.ts'
 import type { SessionStore, WindowStore } from '../state/window-store.ts'
@@ -48,6 +48,8 @@ export interface OperatorContext {
   readonly emitTo: (output: string) => Emit
   /** A store that this node declared; a window or session store has its own words too. */
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
+  /** A global store, whose writes throw; undefined where the topology has none of that name. */
+  readonly globalStore: <K, V>(name: string) => KeyValueStore<K, V> | undefined
   /** The largest record timestamp the task has seen; -1 before the first record. */
   readonly streamTimeMs: () => number
   readonly wallClockMs: () => number
@@ -135,7 +137,10 @@ export interface ProcessorContext<in KOut, in VOut> {
   /** Headers of the record being processed are kept where the forwarded one has none of its own. */
   readonly forward: (record: ForwardedRecord<KOut, VOut>) => void
   readonly sideOutput: <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>) => void
+  /** One that the step declared, or a global one, which refuses to be written. */
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
+  /** One that every thread keeps of a topic; it need not be declared. */
+  readonly globalStore: <K, V>(name: string) => ReadOnlyKeyValueStore<K, V>
   readonly windowStore: <K, V>(name: string) => WindowStore<K, V>
   readonly sessionStore: <K, V>(name: string) => SessionStore<K, V>
   readonly versionedStore: <K, V>(name: string) => VersionedStore<K, V>

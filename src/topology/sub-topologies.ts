@@ -5,7 +5,7 @@ import type { GraphNode, SourceNode, SubTopology, TopicRef } from './graph.ts'
  * share. Numbered in the order of their first node, as Kafka Streams does. Expects a node after the
  * nodes that lead to it.
  */
-export function subTopologiesOf(nodes: readonly GraphNode[]): readonly SubTopology[] {
+export function subTopologiesOf(nodes: readonly GraphNode[], firstId = 0): readonly SubTopology[] {
   const groups = new DisjointSets()
   for (const node of nodes) {
     groups.add(node.name)
@@ -14,9 +14,9 @@ export function subTopologiesOf(nodes: readonly GraphNode[]): readonly SubTopolo
   }
   const byRoot = Map.groupBy(nodes, (node) => groups.root(node.name))
   return Object.freeze(
-    [...byRoot.values()].map((members, id) =>
+    [...byRoot.values()].map((members, index) =>
       Object.freeze({
-        id,
+        id: firstId + index,
         nodes: Object.freeze(members),
         sources: Object.freeze(members.filter((node) => node.kind === 'source')),
         stores: Object.freeze([...new Set(members.flatMap(storesOf))]),

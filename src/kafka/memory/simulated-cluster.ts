@@ -128,6 +128,12 @@ export class SimulatedCluster implements Disposable {
     this.#state.topics.create([{ name, partitions, replicationFactor: -1, configs }])
   }
 
+  /** As an administrator does; the topic then has this many. */
+  addPartitions(name: string, count: number): void {
+    this.#state.topics.addPartitions(name, count)
+    this.#state.changes.notify()
+  }
+
   /** The records of one partition as a correct reader of this isolation sees them. */
   records(topic: string, partition: number, isolation: Isolation): readonly RawRecord[] {
     const { log } = this.#partition({ topic, partition })

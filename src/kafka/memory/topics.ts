@@ -35,7 +35,7 @@ export interface Topic {
   readonly name: string
   readonly id: string
   readonly configs: Readonly<Record<string, string>>
-  readonly partitions: readonly Partition[]
+  readonly partitions: Partition[]
 }
 
 /** The topics of the cluster and who leads their partitions. */
@@ -77,6 +77,12 @@ export class Topics {
       }
     }
     if (failure !== undefined) throw failure
+  }
+
+  /** So that it has this many. */
+  addPartitions(name: string, count: number): void {
+    const { partitions } = this.get(name)
+    while (partitions.length < count) partitions.push(this.#newPartition(name, partitions.length))
   }
 
   delete(name: string): void {
@@ -155,18 +161,19 @@ export class Topics {
     if (replicationFactor !== -1 && (replicationFactor < 1 || replicationFactor > nodes.length)) {
       throw refusal('INVALID_REPLICATION_FACTOR', `there are ${nodes.length} brokers`)
     }
-    const leaders = this.#brokers.up
-    const first = hash(name)
     this.#created += 1
     this.#topics.set(name, {
       name,
       id: `topic-${this.#created}`,
       configs: { ...configs },
-      partitions: Array.from({ length: partitions }, (_, id) => {
-        const leader = leaders[(first + id) % leaders.length] ?? NO_LEADER
-        return { log: new PartitionLog(this.#transactionVersion), leader, lastLeader: leader }
-      }),
+      partitions: Array.from({ length: partitions }, (_, id) => this.#newPartition(name, id)),
     })
+  }
+
+  #newPartition(name: string, id: number): Partition {
+    const leaders = this.#brokers.up
+    const leader = leaders[(hash(name) + id) % leaders.length] ?? NO_LEADER
+    return { log: new PartitionLog(this.#transactionVersion), leader, lastLeader: leader }
   }
 }
 

@@ -7,8 +7,8 @@ import type { LocalStorage } from '../thread/local-storage.ts'
 /** The persistent stores below a state directory; threads of one process share it. */
 export function directoryStorage(path: string): LocalStorage {
   return {
-    open: (task) => openLmdbBackend(join(path, task)),
-    wipe: (task) => rmSync(join(path, task), { recursive: true, force: true }),
+    open: (place) => openLmdbBackend(join(path, place)),
+    wipe: (place) => rmSync(join(path, place), { recursive: true, force: true }),
     tasks: () => readdirSync(path).filter((name): name is TaskId => /^\d+_\d+$/.test(name)),
   }
 }

@@ -122,3 +122,17 @@ test('a directory whose name cannot be written is not left locked', () => {
   using directory = openStateDirectory(stateDir, 'app')
   expect(directory.processId).toMatch(/^[0-9a-f-]{36}$/)
 })
+
+test('keeps the global stores of the threads that there are', () => {
+  const path = join(stateDir, 'app')
+  openStateDirectory(stateDir, 'app')[Symbol.dispose]()
+  for (const name of ['global-0', 'global-1', 'global-2', '0_2']) mkdirSync(join(path, name))
+  openStateDirectory(stateDir, 'app')[Symbol.dispose]()
+  const stores = () =>
+    readdirSync(path)
+      .filter((name) => name !== 'process-id')
+      .toSorted()
+  expect(stores()).toEqual(['0_2', 'global-0', 'global-1', 'global-2'])
+  openStateDirectory(stateDir, 'app', 2)[Symbol.dispose]()
+  expect(stores()).toEqual(['0_2', 'global-0', 'global-1'])
+})

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
 import { ProcessLock } from './process-lock.ts'
@@ -10,18 +18,25 @@ import { ProcessLock } from './process-lock.ts'
  *     lock           who uses it
  *     process-id     a name that survives restarts: transactional ids are made of it
  *     0_3/           the persistent stores of task 0_3
+ *     global-1/      the global stores of thread 1
  */
 export interface StateDirectory extends Disposable {
   readonly path: string
   readonly processId: string
 }
 
-export function openStateDirectory(stateDir: string, applicationId: string): StateDirectory {
+/** `globals`: how many threads keep global stores, if known: what others kept is removed. */
+export function openStateDirectory(
+  stateDir: string,
+  applicationId: string,
+  globals = Infinity,
+): StateDirectory {
   const path = join(stateDir, applicationId)
   let lock: ProcessLock | undefined
   try {
     makeFolder(path)
     const own = (lock = ProcessLock.acquire(join(path, 'lock')))
+    removeUnusedGlobals(path, globals)
     return { path, processId: processIdIn(path), [Symbol.dispose]: () => own[Symbol.dispose]() }
   } catch (error) {
     lock?.[Symbol.dispose]()
@@ -31,6 +46,15 @@ export function openStateDirectory(stateDir: string, applicationId: string): Sta
       hint: 'Give --state-dir a directory on a disk with space that this user may write.',
       cause: error,
     })
+  }
+}
+
+/** They are read from Kafka again if such a thread comes back. */
+function removeUnusedGlobals(path: string, threads: number): void {
+  for (const name of readdirSync(path)) {
+    const thread = /^global-(\d+)$/.exec(name)?.[1]
+    if (thread === undefined || Number(thread) < threads) continue
+    rmSync(join(path, name), { recursive: true, force: true })
   }
 }
 

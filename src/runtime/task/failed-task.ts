@@ -1,19 +1,24 @@
-import type { TaskId } from '../../core/task-id.ts'
+import type { Place } from '../thread/local-storage.ts'
 
-const failedTask = Symbol('failed task')
+const failedPlace = Symbol('failed place')
 
-/** Runs what belongs to one task, and says so in the error where it fails. */
-export function onBehalfOf<T>(task: TaskId, work: () => T): T {
+/** Runs what belongs to one task, or to the global stores, and says so in the error if it fails. */
+export function onBehalfOf<T>(place: Place, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    if (error instanceof Error && !(failedTask in error) && Object.isExtensible(error)) {
-      Object.defineProperty(error, failedTask, { value: task })
-    }
+    markFailed(error, place)
     throw error
   }
 }
 
-/** The task a failure happened in; undefined where it was none in particular. */
-export const taskOfFailure = (error: unknown): TaskId | undefined =>
-  error instanceof Error && failedTask in error ? (error[failedTask] as TaskId) : undefined
+/** The innermost place is what counts. */
+export function markFailed(error: unknown, place: Place): void {
+  if (error instanceof Error && !(failedPlace in error) && Object.isExtensible(error)) {
+    Object.defineProperty(error, failedPlace, { value: place })
+  }
+}
+
+/** What a failure happened in; undefined where it was nothing in particular. */
+export const placeOfFailure = (error: unknown): Place | undefined =>
+  error instanceof Error && failedPlace in error ? (error[failedPlace] as Place) : undefined

@@ -56,15 +56,15 @@ export class RemoteSerdes {
   }
 }
 
-function serdesOf({ subTopologies, stores }: Topology): readonly MaybeRemote[] {
-  const nodes = subTopologies.flatMap((each) => each.nodes)
+function serdesOf({ subTopologies, globals, stores }: Topology): readonly MaybeRemote[] {
+  const nodes = [...subTopologies, ...globals].flatMap((each) => each.nodes)
   return [
     ...nodes.flatMap((node): MaybeRemote[] => {
       if (node.kind === 'source') return [node.key, node.value]
       if (node.kind === 'processor' || typeof node.target === 'function') return []
       return [node.target.key, node.target.value]
     }),
-    ...[...stores.values()].flatMap(serdesOfStore),
+    ...[...stores.values(), ...globals.map(({ store }) => store)].flatMap(serdesOfStore),
   ]
 }
 

@@ -49,6 +49,8 @@ export interface TaskOptions {
   readonly counters: ThreadCounters
   readonly cacheMaxBytes: number
   readonly readCacheMaxBytes: number
+  /** None by default. */
+  readonly globalStore?: OperatorContext['globalStore']
   /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
   readonly closeIntervalMs?: number
   /** See {@link compileGraph}. */
@@ -189,7 +191,7 @@ export class Task {
   }
 
   #contextOf(node: ProcessorNode): Omit<OperatorContext, 'emit' | 'emitTo'> {
-    const { clock, closeIntervalMs, counters, logger, onCommitRequest } = this.#options
+    const { clock, closeIntervalMs, counters, logger } = this.#options
     return {
       nodeName: node.name,
       taskId: this.id,
@@ -201,6 +203,7 @@ export class Task {
           hint: 'Name the store in the options where the step is added.',
         })
       },
+      globalStore: this.#options.globalStore ?? (() => undefined),
       streamTimeMs: () => this.#streamTimeMs,
       wallClockMs: clock.nowMs,
       schedule: (intervalMs, type, callback) => {
@@ -220,7 +223,7 @@ export class Task {
         this.#whileIdle.push(call)
       },
       closeIntervalMs: closeIntervalMs ?? CLOSE_INTERVAL_MS,
-      requestCommit: onCommitRequest,
+      requestCommit: this.#options.onCommitRequest,
       recordDropped: (reason) => {
         counters.dropped += 1
         logger.debug({ node: node.name, task: this.id, reason }, 'record dropped')

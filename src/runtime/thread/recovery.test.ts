@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
 import { json, keyValueStore, string, topic, topology } from 'millrace'
-import type { TaskId } from '../../core/task-id.ts'
 import { memoryBackend } from '../../state/memory/memory-backend.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import { Disk } from '../disk.fixtures.ts'
 import type { Life, LifeOptions } from '../life.fixtures.ts'
 import { ordersScenario } from '../scenarios.fixtures.ts'
 import { Simulation, START_MS, textOf } from '../simulation.fixtures.ts'
-import type { LocalStorage } from './local-storage.ts'
+import { isTask, type LocalStorage, type Place } from './local-storage.ts'
 
 const orders = ordersScenario({ items: 8, waves: 8 })
 
@@ -154,15 +153,15 @@ const counting = topology('counting', (builder) => {
 
 /** As the threads of one process share it: a task may be open in two, one of which lost it. */
 function sharedStorage(): LocalStorage {
-  const backends = new Map<TaskId, StateBackend>()
+  const backends = new Map<Place, StateBackend>()
   return {
-    open: (task) => {
-      const backend = backends.get(task) ?? memoryBackend()
-      backends.set(task, backend)
+    open: (place) => {
+      const backend = backends.get(place) ?? memoryBackend()
+      backends.set(place, backend)
       return { ...backend, close: () => Promise.resolve() }
     },
-    wipe: (task) => backends.delete(task),
-    tasks: () => [...backends.keys()],
+    wipe: (place) => backends.delete(place),
+    tasks: () => [...backends.keys()].filter(isTask),
   }
 }
 

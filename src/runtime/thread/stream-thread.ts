@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { assert } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import { newThreadCounters, type ThreadCounters } from '../../core/metrics.ts'
+import { newThreadCounters } from '../../core/metrics.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import { Wakeup } from '../../core/wakeup.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
@@ -14,21 +14,24 @@ import type { StoreSpec } from '../../state/store-spec.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { AssignedTask } from '../assignment/subscription.ts'
 import { Committer } from '../commit/committer.ts'
-import { explained, reactionTo, type Reaction } from '../reaction.ts'
-import { Restorer, type RestoreProgress } from '../restore/restorer.ts'
-import { isFromCache } from '../task/cached-update.ts'
-import { taskOfFailure } from '../task/failed-task.ts'
+import { GlobalReader } from '../global/global-reader.ts'
+import type { GlobalStore } from '../global/global-store.ts'
+import { explained } from '../reaction.ts'
+import { Restorer } from '../restore/restorer.ts'
+import { placeOfFailure } from '../task/failed-task.ts'
 import { Task } from '../task/task.ts'
 import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
-import type { LocalStorage } from './local-storage.ts'
+import { globalPlace, isTask, type LocalStorage, type Place } from './local-storage.ts'
 import { Outgoing } from './outgoing.ts'
 import { Rebalancer } from './rebalancer.ts'
+import { recoveryFrom, recoveryPauseMs, type Recovery } from './recovery.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { resetPolicies, startPositions, type Positions } from './start-positions.ts'
 import { storeCount } from './store-count.ts'
 import { TaskRegistry } from './task-registry.ts'
 import type { ThreadConfig } from './thread-config.ts'
+import { lagOf, type ThreadSnapshot } from './thread-snapshot.ts'
 import { threadMoves, type ThreadState } from './thread-state.ts'
 import { Turns } from './turns.ts'
 
@@ -36,9 +39,6 @@ import { Turns } from './turns.ts'
 const TURN_MS = 10
 /** How long an idle loop sleeps when nothing is due. */
 const IDLE_WAIT_MS = 100
-/** Between abandoned work and another attempt; doubles while attempts come to no commit. */
-const RECOVERY_PAUSE_MIN_MS = 100
-const RECOVERY_PAUSE_MAX_MS = 5_000
 /** How long a shutdown waits for a rebalance that is under way. */
 const REBALANCE_AT_SHUTDOWN_MS = 5_000
 /** How long a clean shutdown may take before what is not committed is left to be done again. */
@@ -56,18 +56,9 @@ export interface StreamThreadOptions {
   readonly onStateChange: (state: ThreadState) => void
 }
 
-export interface ThreadSnapshot {
-  readonly state: ThreadState
-  readonly counters: Readonly<ThreadCounters>
-  readonly tasks: readonly { readonly id: TaskId; readonly state: string }[]
-  /** Committed input records not yet processed, as far as is known. */
-  readonly lag: number
-  readonly restoring: readonly RestoreProgress[]
-}
-
 /**
  * One group member, one producer and the tasks it was given, driven by one loop that reads like the
- * manual: membership → restore → process → punctuate → commit → wait.
+ * manual: global stores → membership → restore → process → punctuate → commit → wait.
  */
 export class StreamThread {
   readonly #options: StreamThreadOptions
@@ -77,6 +68,7 @@ export class StreamThread {
   readonly #ended = new AbortController()
   readonly #wakeup: Wakeup
   readonly #fetcher: Fetcher
+  readonly #globals: GlobalReader
   readonly #restorer: Restorer
   readonly #membership: GroupMembership
   readonly #outgoing: Outgoing
@@ -101,6 +93,14 @@ export class StreamThread {
     const shared = { port, clock, logger, onArrival: onEvent, onEvent, onProgress: onEvent }
     this.#fetcher = new Fetcher({ ...shared, isolation: 'read_committed' })
     this.#restorer = new Restorer({ ...shared, counters: this.#counters })
+    this.#globals = new GlobalReader({
+      ...config,
+      ...shared,
+      topology,
+      storage,
+      place: globalPlace(config.threadIndex),
+      counters: this.#counters,
+    })
     this.#membership = new GroupMembership({
       ...config,
       ...shared,
@@ -161,8 +161,9 @@ export class StreamThread {
       logger,
       applicationId: config.applicationId,
       cacheMaxBytes: isUncached ? 0 : Math.floor(config.cacheMaxBytes / stores),
-      readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / stores),
+      readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / (stores + topology.globals.length)),
       maxTaskIdleMs: config.maxTaskIdleMs,
+      globalStore: this.#globals.store,
       collector: this.#outgoing.collector,
       counters: this.#counters,
       openSerde: this.#options.openSerde,
@@ -179,25 +180,20 @@ export class StreamThread {
       state: this.#state,
       counters: { ...this.#counters },
       tasks: this.#tasks.ids.map((id) => ({ id, state: this.#tasks.stateOf(id) })),
-      lag: this.#lag(),
+      lag: lagOf(this.#tasks.running, this.#fetcher),
       restoring: this.#restorer.progress(),
+      globals: this.#globals.progress(),
     }
-  }
-
-  #lag(): number {
-    let lag = 0
-    for (const task of this.#tasks.running) {
-      for (const { topic, partition, offset } of task.positions()) {
-        const watermarks = this.#fetcher.watermarks(topic, partition)
-        if (watermarks !== undefined) lag += Math.max(0, watermarks.lastStableOffset - offset)
-      }
-    }
-    return lag
   }
 
   /** Running tasks, for local queries. */
   get tasks(): readonly Task[] {
     return this.#tasks.running
+  }
+
+  /** For local queries; undefined while it is not up to date. */
+  globalStore(name: string): GlobalStore | undefined {
+    return this.#globals.find(name)
   }
 
   /** Runs until `stop` or `abort`; rejects with what a person has to act on. */
@@ -245,6 +241,7 @@ export class StreamThread {
     if (this.#isStopping) return
     this.#moveTo('starting')
     await this.#outgoing.start()
+    this.#globals.open()
     while (!this.#isStopping) {
       try {
         await this.#turn()
@@ -256,9 +253,13 @@ export class StreamThread {
 
   async #turn(): Promise<void> {
     const { clock } = this.#options
-    await this.#rebalancer.step()
-    let busy = this.#tasks.advance()
-    this.#showState()
+    let busy = this.#globals.advance()
+    // Until then others may do what this thread would have to hold up.
+    if (this.#globals.wasReady) {
+      await this.#rebalancer.step()
+      if (this.#globals.isReady && this.#tasks.advance()) busy = true
+      this.#showState()
+    }
     if (this.#mayProcess() && this.#turns.take(this.#tasks.running, TURN_MS)) busy = true
     if (this.#committer.isDue(this.#tasks.running, clock.nowMs()) && this.#mayCommit()) {
       await this.#commit()
@@ -271,6 +272,7 @@ export class StreamThread {
 
   /** Uncommitted work must not pile up while the group rebalances. */
   #mayProcess(): boolean {
+    if (!this.#globals.isReady) return false
     if (!this.#rebalancer.isJoining) return true
     const { clock, config } = this.#options
     if (this.#committer.isFull(this.#tasks.running)) return false
@@ -318,29 +320,24 @@ export class StreamThread {
   }
 
   async #recover(error: unknown): Promise<void> {
-    const { logger, clock, storage } = this.#options
-    const reaction = this.#reactionTo(error)
-    if (reaction === 'record' || reaction === 'stop') throw error
-    logger.warn({ err: error, reaction }, 'work since the last commit is abandoned')
-    const task = taskOfFailure(error)
-    const untrusted = task === undefined ? this.#tasks.ids : [task]
-    const pauseMs = RECOVERY_PAUSE_MIN_MS * 2 ** Math.min(this.#failures, 10)
+    const { logger, clock, topology } = this.#options
+    const recovery = recoveryFrom(error, topology.onFailure)
+    if (recovery === 'record' || recovery === 'stop') throw error
+    logger.warn({ err: error, reaction: recovery }, 'work since the last commit is abandoned')
+    const place = placeOfFailure(error)
+    const untrusted: readonly Place[] = place === undefined ? this.#tasks.ids : [place]
+    const pauseMs = recoveryPauseMs(this.#failures)
     this.#failures += 1
     await this.#abandon()
-    if (reaction === 'wipe-and-restore') for (const id of untrusted) storage.wipe(id)
-    if (reaction === 'without-cache') for (const id of untrusted) this.#uncached.add(id)
-    await clock.sleep(Math.min(RECOVERY_PAUSE_MAX_MS, pauseMs), this.#stopping.signal)
+    for (const each of untrusted) await this.#distrust(each, recovery, error)
+    await clock.sleep(pauseMs, this.#stopping.signal)
     this.#rebalancer.reopen()
   }
 
-  /**
-   * A record that fails only after the cache has swallowed it cannot be set aside any more: what is
-   * not committed is done again without a cache, and then it fails in its own turn.
-   */
-  #reactionTo(error: unknown): Reaction | 'without-cache' {
-    const reaction = reactionTo(error)
-    const isHidden = reaction === 'record' && isFromCache(error)
-    return isHidden && this.#options.topology.onFailure !== 'stop' ? 'without-cache' : reaction
+  async #distrust(place: Place, recovery: Recovery, error: unknown): Promise<void> {
+    if (!isTask(place)) await this.#globals.openAnew(error)
+    else if (recovery === 'wipe-and-restore') this.#options.storage.wipe(place)
+    else if (recovery === 'without-cache') this.#uncached.add(place)
   }
 
   async #shutDown(): Promise<void> {
@@ -348,8 +345,8 @@ export class StreamThread {
       await this.#finishRebalance()
       if (this.#mayCommit()) await this.#commitAll()
     } catch (error) {
-      const reaction = this.#reactionTo(error)
-      if (reaction === 'record' || reaction === 'stop') throw error
+      const recovery = recoveryFrom(error, this.#options.topology.onFailure)
+      if (recovery === 'record' || recovery === 'stop') throw error
       this.#leftUndone(error)
     }
   }
@@ -376,6 +373,7 @@ export class StreamThread {
       if (this.#ended.signal.aborted) await this.#membership.close()
       else await this.#membership.leave()
       await this.#restorer.close()
+      await this.#globals.close()
       await this.#fetcher.close()
       await this.#outgoing.close()
       this.#ended.abort()
@@ -385,7 +383,8 @@ export class StreamThread {
   #showState(): void {
     if (this.#isStopping) return
     const settled = !this.#rebalancer.isJoining && this.#membership.state === 'stable'
-    this.#moveTo(settled && this.#tasks.allRunning ? 'running' : 'rebalancing')
+    const allRun = this.#tasks.allRunning && this.#globals.isReady
+    this.#moveTo(settled && allRun ? 'running' : 'rebalancing')
   }
 
   #moveTo(state: ThreadState): void {

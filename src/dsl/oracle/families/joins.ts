@@ -36,6 +36,18 @@ const byForeignKey = ({ store = 'passing' }: { readonly store?: string }) => ({
   name: `by-foreign-key-${store}`,
 })
 
+interface Lettered extends Joined {
+  readonly mod: number
+}
+
+/** The key of a global row: a letter by the number in the value, for every fifth one none. */
+const letterOf =
+  (mod: number) =>
+  (value: string): Text => {
+    const number = Number(value.slice(1))
+    return number % 5 === 0 ? null : ('abcd'[number % mod] ?? null)
+  }
+
 /** The join twice: computed on the way, and kept. */
 const both = (
   join: (options: { readonly store?: string }) => Table<string, string, string>,
@@ -72,6 +84,16 @@ export const joins: Families = {
       })
       .leftJoin(counts, joinerOf(joiner), { name: 'by-number' })
       .to(output)
+  },
+
+  'join-gt-inner': (builder, { joiner, mod }: Lettered) => {
+    const table = builder.globalTable(rows, { store: 'g' })
+    builder.stream(records).join(table, letterOf(mod), joinerOf(joiner)).to(output)
+  },
+
+  'join-gt-left': (builder, { joiner, mod }: Lettered) => {
+    const table = builder.globalTable(rows, { store: 'g' })
+    builder.stream(records).leftJoin(table, letterOf(mod), joinerOf(joiner)).to(output)
   },
 
   'join-tt-inner': (builder, { joiner }: Joined) => {
