@@ -6,6 +6,8 @@ export interface PeerRun {
   /** Names the application, and so every topic and file of the run. */
   readonly name: string
   readonly input: string
+  /** Of a join: the payments. */
+  readonly input2?: string
   readonly output: string
   /** An empty directory. */
   readonly stateDirectory: string
@@ -17,6 +19,7 @@ export const peerEnvironment = (run: PeerRun): Readonly<Record<string, string>> 
   BENCH_WORKLOAD: run.workload,
   BENCH_APP: run.name,
   BENCH_IN: run.input,
+  ...(run.input2 === undefined ? {} : { BENCH_IN2: run.input2 }),
   BENCH_OUT: run.output,
   BENCH_STATE: run.stateDirectory,
   BENCH_COMMIT_MS: String(commitIntervalMs(run.workload)),

@@ -4,7 +4,7 @@ import type { KafkaPort } from '../../src/kafka/port.ts'
 import { peerEnvironment, type PeerRun } from './peer-environment.ts'
 import { PeerProcess } from './peer-process.ts'
 import { createTopic, offsetsIn, partitionsOf } from './topics.ts'
-import { verifierOf } from './verify.ts'
+import { outputsOf, verifierOf } from './verify.ts'
 
 const LOOK_EVERY_MS = 100
 /** Nothing comes any more: what is there is verified, and found to be too little. */
@@ -36,7 +36,7 @@ export async function measureThroughput(
   await createTopic(port, run.output, 'append')
   const peer = new PeerProcess(peerEnvironment(run))
   try {
-    await allAnswered(port, run, input.records, peer)
+    await allAnswered(port, run, outputsOf(run.workload, input.records), peer)
   } finally {
     await peer.stop()
   }
@@ -71,10 +71,10 @@ function figures(peer: PeerProcess, outputTimes: readonly number[], records: num
   }
 }
 
-async function allAnswered(
+export async function allAnswered(
   port: KafkaPort,
   run: PeerRun,
-  records: number,
+  outputs: number,
   peer: PeerProcess,
 ): Promise<void> {
   let seen = 0
@@ -82,7 +82,7 @@ async function allAnswered(
   while (peer.isRunning) {
     const offsets = await offsetsIn(port, run.output)
     // Transactions add markers to the output: there the input's committed offsets tell.
-    if (offsets >= records && (run.workload !== 'W2' || (await isCommitted(port, run)))) return
+    if (offsets >= outputs && (run.workload !== 'W2' || (await isCommitted(port, run)))) return
     const nowMs = systemClock.nowMs()
     if (offsets !== seen) movedMs = nowMs
     if (nowMs - movedMs > STALLED_MS) return

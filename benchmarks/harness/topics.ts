@@ -63,14 +63,26 @@ export function sendOrder(
 
 /** A topic of so many orders, 1 ms apart; returns the time of the first. */
 export async function makeInput(port: KafkaPort, topic: string, records: number): Promise<number> {
-  await createTopic(port, topic, 'create')
   const startMs = systemClock.nowMs() - records
+  await fill(port, [topic], records, (producer, index) =>
+    sendOrder(producer, topic, index, startMs + index),
+  )
+  return startMs
+}
+
+/** New topics, filled as fast as the brokers take it. */
+export async function fill(
+  port: KafkaPort,
+  topics: readonly string[],
+  records: number,
+  send: (producer: RecordProducer, index: number) => void,
+): Promise<void> {
+  for (const topic of topics) await createTopic(port, topic, 'create')
   const producer = await orderProducer(port, 100)
   for (let index = 0; index < records; index++) {
-    sendOrder(producer, topic, index, startMs + index)
+    send(producer, index)
     if (producer.bufferedBytes > BUFFERED_BYTES_MAX) await producer.drainTo(BUFFERED_BYTES_MAX / 2)
   }
   await producer.flush()
   await producer.close()
-  return startMs
 }

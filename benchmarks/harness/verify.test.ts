@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { noHeaders, type RawRecord } from '../../src/core/record.ts'
 import { orderJson, orderKey } from './orders.ts'
+import { orderTimeMs, paymentJson, paymentTimeMs } from './payments.ts'
 import { verifierOf } from './verify.ts'
 
 const START_MS = 1_700_000_000_000
@@ -20,8 +21,12 @@ const passedOn = (index: number): RawRecord => {
   return output(orderKey(index), JSON.stringify({ ...order, processed: true }))
 }
 
-const problems = (workload: 'W0' | 'W1', outputs: readonly RawRecord[]): readonly string[] => {
-  const verifier = verifierOf(workload, 3, START_MS)
+const problems = (
+  workload: 'W0' | 'W1' | 'W4',
+  outputs: readonly RawRecord[],
+  records = 3,
+): readonly string[] => {
+  const verifier = verifierOf(workload, records, START_MS)
   for (const each of outputs) verifier.check(each)
   return verifier.problems()
 }
@@ -52,5 +57,24 @@ test('counts are checked one by one, and for where they end', () => {
     `${orderKey(0)} is 3, not 2`,
     `${orderKey(0)} ended as 2, not 1`,
     '4 outputs of 3 orders',
+  ])
+})
+
+test('joined orders are checked each, and for those that are missing or there twice', () => {
+  const joined = (index: number): RawRecord => {
+    const order = JSON.parse(orderJson(index, orderTimeMs(index, START_MS))) as object
+    const payment = JSON.parse(paymentJson(index, paymentTimeMs(index, START_MS))) as object
+    return output(`o-${index}`, JSON.stringify({ ...order, ...payment }))
+  }
+  const all = [0, 1, 2, 3].map(joined)
+  expect(problems('W4', all, 10)).toEqual([])
+  expect(problems('W4', [...all, joined(2)], 10)).toEqual(['order 2 twice'])
+  expect(problems('W4', all.slice(1), 10)).toEqual([
+    'order 0 is not joined',
+    '3 outputs of 4 orders',
+  ])
+  expect(problems('W4', [...all, joined(4)], 10)).toEqual([
+    'order 4 is not joined',
+    '5 outputs of 4 orders',
   ])
 })

@@ -1,5 +1,6 @@
 import type { RawRecord } from '../../src/core/record.ts'
 import { orderIndexOf, orderJson, orderKey } from './orders.ts'
+import { isPaid, orderId, orderTimeMs, paymentJson, paymentTimeMs } from './payments.ts'
 import type { Workload } from './workloads.ts'
 
 /** Checks outputs one by one, in the order of their partitions. */
@@ -15,9 +16,24 @@ const textOf = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).to
 const wrongNumber = (outputs: number, records: number): readonly string[] =>
   outputs === records ? [] : [`${outputs} outputs of ${records} orders`]
 
-/** For outputs of the first `records` orders, which began at `startMs`. */
-export const verifierOf = (workload: Workload, records: number, startMs: number): Verifier =>
-  workload === 'W0' ? passesOn(records, startMs) : counts(records)
+/** For outputs of the first `records` orders, or orders and payments, which began at `startMs`. */
+export function verifierOf(workload: Workload, records: number, startMs: number): Verifier {
+  switch (workload) {
+    case 'W0':
+      return passesOn(records, startMs)
+    case 'W1':
+    case 'W2':
+      return counts(records)
+    case 'W4':
+      return joins(records / 2, startMs)
+    case 'W5':
+      throw new Error('a restore is verified by its answers')
+  }
+}
+
+/** How many outputs there must be. */
+export const outputsOf = (workload: Workload, records: number): number =>
+  workload === 'W4' ? (records / 2 / 5) * 4 : records
 
 /** Each order once, in the order of its partition, the same but for `processed`. */
 function passesOn(records: number, startMs: number): Verifier {
@@ -67,6 +83,32 @@ function counts(records: number): Verifier {
         .slice(0, PROBLEMS_MAX)
         .map(([key, count]) => `${key} ended as ${counted.get(key)}, not ${count}`)
       return [...problems, ...ends, ...wrongNumber(outputs, records)]
+    },
+  }
+}
+
+/** Each order that was paid once, merged with its payment. */
+function joins(orders: number, startMs: number): Verifier {
+  const problems: string[] = []
+  const seen = new Set<number>()
+  return {
+    check: ({ key, value }) => {
+      const text = textOf(value)
+      const index = orderIndexOf(value ?? Buffer.from('{}'))
+      const order = JSON.parse(orderJson(index, orderTimeMs(index, startMs))) as object
+      const payment = JSON.parse(paymentJson(index, paymentTimeMs(index, startMs))) as object
+      if (problems.length >= PROBLEMS_MAX) return
+      if (seen.has(index)) problems.push(`order ${index} twice`)
+      seen.add(index)
+      if (textOf(key) !== orderId(index)) problems.push(`order ${index} under ${textOf(key)}`)
+      if (text !== JSON.stringify({ ...order, ...payment })) problems.push(`wrong: ${text}`)
+    },
+    problems: () => {
+      const missing = Array.from({ length: orders }, (_, index) => index).filter(
+        (index) => isPaid(index) !== seen.has(index),
+      )
+      const lost = missing.slice(0, PROBLEMS_MAX).map((index) => `order ${index} is not joined`)
+      return [...problems, ...lost, ...wrongNumber(seen.size, outputsOf('W4', 2 * orders))]
     },
   }
 }
