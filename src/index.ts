@@ -63,8 +63,8 @@ export type { Duration } from './core/duration.ts'
 
 // What you run.
 export { start, type StartOptions } from './app/start.ts'
-export type { Application, LocalStoreView } from './app/application.ts'
-export type { ApplicationState } from './app/application-state.ts'
+export type { Application, ApplicationState, LocalStoreView } from './app/application.ts'
+export { replay, type ReplayOptions, type ReplayPlan } from './app/replay.ts'
 
 // What a topology looks like.
 export { describeAsJson, describeAsText, type TopologyDescription } from './topology/describe.ts'

@@ -8,6 +8,7 @@ import { dlqList } from '../../src/cli/dlq-list.ts'
 import { dlqRedrive } from '../../src/cli/dlq-redrive.ts'
 import { dlqShow } from '../../src/cli/dlq-show.ts'
 import { dlqStats } from '../../src/cli/dlq-stats.ts'
+import { replayCommand } from '../../src/cli/replay.ts'
 import { run } from '../../src/cli/run.ts'
 import { topologyDescribe } from '../../src/cli/topology-describe.ts'
 import accounts, { balances, commands, events, refused } from './examples/account.ts'
@@ -176,9 +177,8 @@ describe('the pages', () => {
   })
 
   test('name every option of the command line, and no other', () => {
-    const options = [run, dlqList, dlqShow, dlqStats, dlqRedrive, topologyDescribe].flatMap(
-      (command) => Object.keys(command.options),
-    )
+    const commands = [run, replayCommand, dlqList, dlqShow, dlqStats, dlqRedrive, topologyDescribe]
+    const options = commands.flatMap((command) => Object.keys(command.options))
     const known = new Set([...options, 'verbose'])
     const named = guide.flatMap(([, text]) =>
       [...text.matchAll(/(?<=[`| ])--([a-z][a-z-]*)/g)].map(([, name = '']) => name),

@@ -6,6 +6,8 @@ import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.t
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
+export type { ApplicationState }
+
 /** Reads of a store's local part, from outside the topology. */
 export interface LocalStoreView {
   /**

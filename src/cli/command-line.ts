@@ -171,7 +171,8 @@ function numberOf(given: Given | undefined, least: number, bad: Bad): number | u
   const { by, value } = given
   const number = /^-?\d+$/.test(value) ? Number(value) : NaN
   if (Number.isSafeInteger(number) && number >= least) return number
-  throw bad(`${by} takes a whole number from ${least}, not "${value}"`)
+  const from = least === -Infinity ? '' : ` from ${least}`
+  throw bad(`${by} takes a whole number${from}, not "${value}"`)
 }
 
 function durationOf(given: Given | undefined, bad: Bad): Duration | undefined {

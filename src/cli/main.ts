@@ -33,6 +33,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'send dead letters again, each once',
     load: async () => (await import('./dlq-redrive.ts')).dlqRedrive,
   },
+  replay: {
+    summary: 'read input again, with state built anew',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
   'topology describe': {
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,
@@ -103,7 +107,7 @@ async function dispatch(args: readonly string[], began: () => void): Promise<num
 /** The name of a command is one word or two. */
 function commandIn([first = '', second = '']: readonly string[]): string {
   const names = Object.keys(commands)
-  const name = [first, `${first} ${second}`].find((each) => names.includes(each))
+  const name = [`${first} ${second}`, first].find((each) => names.includes(each))
   if (name !== undefined) return name
   const family = names.filter((each) => each.startsWith(`${first} `))
   if (family.length > 0) {

@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import type { Clock } from '../core/clock.ts'
 
 /** The one file of the command line that writes. */
@@ -13,6 +14,19 @@ export const isTerminal = (): boolean => process.stdout.isTTY
 
 /** Whether a person watches standard error. */
 export const isInteractive = (): boolean => process.stderr.isTTY
+
+/** Whether a person can be asked. */
+export const mayAsk = (): boolean => process.stdin.isTTY && process.stdout.isTTY
+
+/** True for yes; anything else is a no. */
+export async function ask(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
+  } finally {
+    terminal.close()
+  }
+}
 
 /** Writes over the last line of a terminal. */
 export const rewriteLine = (text: string): void => {

@@ -91,6 +91,13 @@ export function explained(error: unknown): unknown {
       cause: error,
     })
   }
+  if (error.code === 'INCONSISTENT_GROUP_PROTOCOL') {
+    return new StreamsError('GROUP_ACTIVE', {
+      message: `members of another kind are in the group: ${error.message}`,
+      hint: 'If the application is being replayed, wait until that is done. Else another program uses a group of this name: give one of them another.',
+      cause: error,
+    })
+  }
   return new StreamsError('BROKER_REFUSED', {
     message: `Kafka refused a request: ${error.message}`,
     hint: 'Check the permissions of this client and the limits of the topics it writes.',

@@ -16,7 +16,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   runtime: ['topology', ...state, 'serde', 'kafka', 'kafka/client', 'kafka/wire', 'core'],
   query: ['runtime', ...state, 'serde', 'core'],
   server: ['query', 'admin', 'core'],
-  admin: ['topology', 'kafka', 'kafka/client', 'serde', 'core'],
+  admin: ['runtime', 'topology', 'kafka', 'kafka/client', 'serde', 'core'],
   testing: ['runtime', 'topology', 'kafka/memory', 'kafka/client', ...state, 'serde', 'core'],
   app: ['*', '!cli', '!testing', '!dev'],
   cli: ['app', 'admin', 'dev', 'topology', 'kafka', 'serde', 'core'],

@@ -14,7 +14,7 @@ export interface CommitMetadata {
   readonly generation: string
   /** The replay that has begun and not ended: until then nobody may resume. Empty: none. */
   readonly replay: string
-  /** With `replay`: nothing had been committed before it, and the offset means nothing. */
+  /** Nothing had been committed before a replay was begun, and the offset means nothing. */
   readonly isFresh: boolean
 }
 

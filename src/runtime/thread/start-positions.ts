@@ -32,12 +32,15 @@ export async function startPositions(
   })
   refuseToResume(applicationId, committed)
   return Promise.all(
-    committed.map(async ({ topic, partition, offset, metadata }) => ({
-      topic,
-      partition,
-      metadata: offset === null ? null : metadata,
-      offset: offset ?? (await resetPosition(positions, { topic, partition })),
-    })),
+    committed.map(async ({ topic, partition, offset, metadata }) => {
+      const isNone = offset === null || parseCommitMetadata(metadata).isFresh
+      return {
+        topic,
+        partition,
+        metadata: isNone ? null : metadata,
+        offset: isNone ? await resetPosition(positions, { topic, partition }) : offset,
+      }
+    }),
   )
 }
 
@@ -62,7 +65,7 @@ export async function resetPosition(
   if (reset === 'none') {
     throw new StreamsError('OFFSET_MISSING', {
       message: `there is no committed offset to resume ${partition.topic}-${partition.partition} from`,
-      hint: "Give the source `reset: 'earliest'` or `'latest'`, or set the group's offsets with Kafka's own kafka-consumer-groups.sh.",
+      hint: "Give the source `reset: 'earliest'` or `'latest'`, or set the position with `millrace replay`.",
     })
   }
   const at = typeof reset === 'string' ? reset : clock.nowMs() - reset.byMs
