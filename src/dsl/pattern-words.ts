@@ -3,6 +3,7 @@ import type { Serde } from '../serde/serde.ts'
 import type { StoreOption } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { decideFlow, type Decided } from './decided.ts'
+import { dedupeFlow, type Deduped, type DedupeOptions } from './dedupe.ts'
 import { detectFlow, type Detected, type DetectOptions } from './detected.ts'
 import { erased, keyed, type Flow } from './flow.ts'
 import { JoinWords } from './join-words.ts'
@@ -40,6 +41,24 @@ export abstract class PatternWords<out K, out V, in S = NonNullable<K>> extends 
     const flowTo = (store: string): Flow => keyed(flow, store, erased({ key: options.key }))
     return decideFlow(flowTo, decider, options?.store)
   }
+
+  /**
+   * The first record of each key and id, and no other within a time of it: what a producer sent
+   * twice, or a source delivered again. Where the key was changed, records go through a topic named
+   * after the store.
+   */
+  dedupe(this: Stream<S | null, V, never>, options: DedupeOptions<K, V>): Deduped<K, V, S>
+  dedupe<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: DedupeOptions<K, V> & { readonly key: Serde<S2> },
+  ): Deduped<K, V, S2>
+  dedupe(
+    options: DedupeOptions<K, V> & { readonly key?: SerdeFor<NonNullable<K>> },
+  ): Deduped<K, V, never> {
+    const flow = this['~flow']
+    return dedupeFlow((store) => keyed(flow, store, erased({ key: options.key })), options)
+  }
+
   /**
    * Complex event processing: finds the pattern in the events of each key; the pattern's name is
    * that of the store. A record without a key is left out (counted as dropped); one without a value

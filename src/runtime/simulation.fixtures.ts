@@ -196,6 +196,9 @@ export function diskState(
     const backend = disk.backend(task)
     const { subTopology, partition } = parseTaskId(task)
     for (const store of subTopologies[subTopology]?.stores ?? []) {
+      const kind = stores.get(store)?.kind
+      // Each copy lets their rows expire at its own pace.
+      if (kind === 'window' || kind === 'session') continue
       const position = backend.position(store) ?? 0
       const changes = simulation.history(`${name}-${store}-changelog`, partition)
       const spec = stores.get(store)
