@@ -24,7 +24,7 @@ export function globalSource<K, V>(
     topics: [{ name, internal: false }],
     key,
     value,
-    timestamp: timestamp as GlobalStep['source']['timestamp'],
+    timestamp,
     onBadRecord,
   }
 }

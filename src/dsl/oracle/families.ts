@@ -26,6 +26,3 @@ export const familyOf = (name: string): Family | undefined =>
 
 /** Families that `TopologyTestDriver` cannot run, each with the reason. */
 export const unsayable: Readonly<Record<string, string>> = {}
-
-/** Families whose operator is not there yet: their fixtures are failures of the command only. */
-export const awaited: ReadonlySet<string> = new Set()
