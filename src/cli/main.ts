@@ -41,6 +41,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,
   },
+  'topology diagram': {
+    summary: 'draw a topology, as SVG',
+    load: async () => (await import('./topology-diagram.ts')).topologyDiagram,
+  },
   'topic create': {
     summary: 'create topics, with as many partitions as you say',
     load: async () => (await import('./topic-create.ts')).topicCreate,
