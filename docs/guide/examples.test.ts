@@ -11,6 +11,7 @@ import { dlqStats } from '../../src/cli/dlq-stats.ts'
 import { replayCommand } from '../../src/cli/replay.ts'
 import { run } from '../../src/cli/run.ts'
 import { topologyDescribe } from '../../src/cli/topology-describe.ts'
+import { topologyDiagram } from '../../src/cli/topology-diagram.ts'
 import accounts, { balances, commands, events, refused } from './examples/account.ts'
 import clickTopology, {
   botClicks,
@@ -177,7 +178,8 @@ describe('the pages', () => {
   })
 
   test('name every option of the command line, and no other', () => {
-    const commands = [run, replayCommand, dlqList, dlqShow, dlqStats, dlqRedrive, topologyDescribe]
+    const dlq = [dlqList, dlqShow, dlqStats, dlqRedrive]
+    const commands = [run, replayCommand, ...dlq, topologyDescribe, topologyDiagram]
     const options = commands.flatMap((command) => Object.keys(command.options))
     const known = new Set([...options, 'verbose'])
     const named = guide.flatMap(([, text]) =>
