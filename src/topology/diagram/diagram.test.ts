@@ -84,6 +84,24 @@ describe('a sketch', () => {
     ])
   })
 
+  test('has a box for what every thread reads', () => {
+    const sketch = sketched((builder) => {
+      const table = builder.globalTable(names, { store: 'names' })
+      builder
+        .stream(numbers)
+        .join(
+          table,
+          (value, { key }) => `${key}${value}`,
+          (value, name) => name + value,
+        )
+        .to(output)
+    })
+    expect(sketch.groups.map(({ title }) => title)).toEqual(['Sub-topology 0', 'In every thread'])
+    expect(sketch.groups[1]?.cards[0]?.stores).toEqual([
+      { id: 'store names', label: 'names', note: undefined },
+    ])
+  })
+
   test('has a step between a topic that is only copied and its copy', () => {
     const sketch = sketched((builder) => {
       builder.stream(/^logs\./, { key: string, value: json<number>() }).to(output)

@@ -1,5 +1,5 @@
 import type { StoreSpec } from '../../state/store-spec.ts'
-import type { GraphNode, NodeInput, ProcessorNode, SubTopology, TopicRef } from '../graph.ts'
+import type { GraphNode, NodeInput, ProcessorNode, TopicRef } from '../graph.ts'
 import { topicLabel } from '../topic-label.ts'
 import type { Topology } from '../topology.ts'
 
@@ -64,8 +64,14 @@ const plumbing = new Set(['drop-null-keys', 'to-stream', 'result'])
 export function sketchOf(topology: Topology): Sketch {
   const topics = new Map<string, SketchTopic>()
   const lines = new Map<string, SketchLine>()
-  const groups = topology.subTopologies.map((subTopology) => {
-    const group = groupOf(subTopology, topology.stores, topics)
+  // A global store needs no changelog: its topic is one.
+  const notes = new Map([...topology.stores].map(([name, spec]) => [name, noteOf(spec)] as const))
+  const parts = [
+    ...topology.subTopologies.map(({ id, nodes }) => ({ id, nodes, title: `Sub-topology ${id}` })),
+    ...topology.globals.map(({ id, nodes }) => ({ id, nodes, title: 'In every thread' })),
+  ]
+  const groups = parts.map((part) => {
+    const group = groupOf(part, notes, topics)
     for (const { from, to } of group.links) {
       const line: SketchLine | undefined = topics.has(from)
         ? { topic: from, group: group.id, direction: 'in' }
@@ -85,9 +91,15 @@ export function sketchOf(topology: Topology): Sketch {
   }
 }
 
+interface GroupPart {
+  readonly id: number
+  readonly title: string
+  readonly nodes: readonly GraphNode[]
+}
+
 function groupOf(
-  { id, nodes }: SubTopology,
-  specs: ReadonlyMap<string, StoreSpec>,
+  { id, nodes, title }: GroupPart,
+  notes: Notes,
   topics: Map<string, SketchTopic>,
 ): SketchGroup {
   const shared = sharedStores(nodes)
@@ -97,7 +109,7 @@ function groupOf(
     .map((node) =>
       cardOf(
         node,
-        storesOf(node, specs).filter((store) => !shared.has(store.label)),
+        storesOf(node, notes).filter((store) => !shared.has(store.label)),
       ),
     )
   const byName = new Map(nodes.map((node) => [node.name, node]))
@@ -116,9 +128,9 @@ function groupOf(
   }
   return {
     id: `sub-topology ${id}`,
-    title: `Sub-topology ${id}`,
+    title,
     cards,
-    stores: [...shared].map((name) => storeOf(name, specs.get(name))),
+    stores: [...shared].map((name) => storeOf(name, notes)),
     links: [...distinct(links), ...storeLinks(processors, shared)],
   }
 }
@@ -199,21 +211,21 @@ function sharedStores(nodes: readonly GraphNode[]): ReadonlySet<string> {
   return shared
 }
 
-const storesOf = (
-  { stores }: ProcessorNode,
-  specs: ReadonlyMap<string, StoreSpec>,
-): readonly SketchStore[] => stores.map((name) => storeOf(name, specs.get(name)))
+const storesOf = ({ stores }: ProcessorNode, notes: Notes): readonly SketchStore[] =>
+  stores.map((name) => storeOf(name, notes))
 
-function storeOf(name: string, spec: StoreSpec | undefined): SketchStore {
-  const notes = [
-    spec === undefined || spec.kind === 'key-value' ? [] : [spec.kind],
-    spec === undefined || spec.logged ? [] : ['no changelog'],
-  ].flat()
-  return {
-    id: `store ${name}`,
-    label: name,
-    note: notes.length === 0 ? undefined : notes.join(', '),
-  }
+const storeOf = (name: string, notes: Notes): SketchStore => ({
+  id: `store ${name}`,
+  label: name,
+  note: notes.get(name),
+})
+
+/** By store; nothing is said of a key-value store with a changelog. */
+type Notes = ReadonlyMap<string, string | undefined>
+
+function noteOf({ kind, logged }: StoreSpec): string | undefined {
+  const notes = [kind === 'key-value' ? [] : [kind], logged ? [] : ['no changelog']].flat()
+  return notes.length === 0 ? undefined : notes.join(', ')
 }
 
 /** The step that comes first keeps the rows; those that come after look at them. */
