@@ -12,6 +12,8 @@ export type { JoinStoreSettings, LateRecords, StreamJoinOptions } from './dsl/in
 export type { ForeignKeyOptions, TableJoinOptions, TableTableOptions } from './dsl/index.ts'
 export type { GroupOptions, ProcessOptions, RepartitionOptions } from './dsl/index.ts'
 export type { Pattern, PatternOptions, StepOptions } from './dsl/index.ts'
+export { exponential, fixed, type Backoff } from './operators/retry/backoff.ts'
+export type { NamedStepOptions, RetryOptions } from './dsl/index.ts'
 export type { GlobalSourceOptions, GlobalTable, SinkOptions, SourceOptions } from './dsl/index.ts'
 export type { SinkTopic, Topic } from './topology/topic.ts'
 export type { Topology } from './topology/topology.ts'

@@ -8,6 +8,7 @@ export const errorCodes = [
   'SERDE_FAILED',
   'PROCESSING_FAILED',
   'RECORD_LATE',
+  'QUEUE_FULL',
   'BUFFER_FULL',
   'TASK_MIGRATED',
   'TASK_CORRUPTED',

@@ -12,6 +12,8 @@ export interface ThreadCounters {
   deadLetters: number
   /** Records that failed and were skipped, as the topology says. */
   skipped: number
+  /** Times that a record failed and was left to wait for another attempt. */
+  retried: number
   /** Durable timers that fired. */
   timers: number
   commits: number
@@ -27,6 +29,7 @@ export const newThreadCounters = (): ThreadCounters => ({
   dropped: 0,
   deadLetters: 0,
   skipped: 0,
+  retried: 0,
   timers: 0,
   commits: 0,
   restored: 0,

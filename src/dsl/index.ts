@@ -15,6 +15,7 @@ export type { GlobalTable } from './global-table.ts'
 export type { GroupedStream } from './grouped-stream.ts'
 export type { GroupedTable } from './grouped-table.ts'
 export { pattern, type Pattern, type PatternOptions, type StepOptions } from './pattern.ts'
+export type { NamedStepOptions, RetryOptions } from './retry.ts'
 export { sideOutput } from './side-output.ts'
 export type { ProcessedStream, Stream } from './stream.ts'
 export type {

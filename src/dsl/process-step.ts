@@ -4,7 +4,8 @@ import type { ProcessorDraft } from '../topology/graph-builder.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import type { OperatorFactory } from '../topology/processor.ts'
 import { timerStore, type TimerStoreSpec } from '../topology/timer-store.ts'
-import { addStep, declareStore, unknownKey, type Flow } from './flow.ts'
+import { addStep, declareStore, unknownKey, type Flow, type Step } from './flow.ts'
+import { stepOf } from './retry.ts'
 import type { ProcessOptions } from './stream-options.ts'
 
 /** A processor, or a function that makes one for each task. */
@@ -13,11 +14,11 @@ type Made<P> = P | (() => P)
 /**
  * Adds a processor. It learns its side outputs when a task starts, since they may be added later.
  */
-export function processStep<P extends { readonly onTimer?: unknown }, K>(
+export function processStep<P extends { readonly onTimer?: unknown }, K, V>(
   flow: Flow,
   operator: string,
   processor: Made<P>,
-  { name, stores = [], timers }: ProcessOptions<K>,
+  { name, stores = [], timers, retry }: ProcessOptions<K, V>,
   create: (make: () => P, declaration: ProcessDeclaration) => OperatorFactory,
 ): ProcessorDraft {
   const declared = stores.map((store) =>
@@ -27,12 +28,14 @@ export function processStep<P extends { readonly onTimer?: unknown }, K>(
   if (timersName !== undefined) declared.push(timersName)
   if (typeof processor !== 'function') checkTimers(name, processor, timersName)
   const make = typeof processor === 'function' ? processor : () => processor
-  const draft: ProcessorDraft = addStep(flow, {
+  const step: Step = {
     operator,
     name,
     stores: declared,
     create: (context) => create(make, { ...draft, timers: timersName })(context),
-  })
+  }
+  const options = { name, ...(retry && { retry }) }
+  const draft: ProcessorDraft = addStep(flow, stepOf(flow, step, options))
   return draft
 }
 

@@ -7,14 +7,19 @@ import { mapValues } from '../operators/map-values.ts'
 import { peek } from '../operators/peek.ts'
 import { selectKey } from '../operators/select-key.ts'
 import type { SinkTopic } from '../topology/topic.ts'
-import { addStep, after, type Flow, type Step } from './flow.ts'
+import { after, type Flow, type Step } from './flow.ts'
 import { mergeFlows } from './merge.ts'
+import { stepOf, type NamedStepOptions } from './retry.ts'
 import { sinkTarget } from './sink.ts'
 import { splitFlow, type Branches, type Predicates } from './split.ts'
 import type { SinkOptions } from './stream-options.ts'
 import type { Stream } from './stream.ts'
 
-/** The words of a stream that look at one record at a time and keep nothing. */
+/**
+ * The words of a stream that look at one record at a time and keep nothing. Each takes a name, by
+ * which it is called in descriptions, errors and dead letters, and may try a record again that it
+ * failed on: `mapValues(charge, { name: 'charge', retry: { attempts: 3, backoff: fixed('1s') } })`.
+ */
 export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
   declare readonly '~serde'?: (key: S) => void
   readonly '~flow': Flow
@@ -24,60 +29,94 @@ export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
   }
 
   /** Keeps the records that the predicate is true for; a type guard narrows the stream. */
-  filter<U extends V>(predicate: (value: V, meta: Meta<K>) => value is U): Stream<K, U, S>
-  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
-  filter(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
-    return this.after('filter', filter(predicate, true), {})
+  filter<U extends V>(
+    predicate: (value: V, meta: Meta<K>) => value is U,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, U, S>
+  filter(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V, S>
+  filter(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V, S> {
+    return this.after('filter', filter(predicate, true), {}, options)
   }
 
   /** Keeps the records that the predicate is false for. */
   filterNot<U extends V>(
     predicate: (value: V, meta: Meta<K>) => value is U,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
   ): Stream<K, Exclude<V, U>, S>
-  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S>
-  filterNot(predicate: (value: V, meta: Meta<K>) => boolean): Stream<K, V, S> {
-    return this.after('filter-not', filter(predicate, false), {})
+  filterNot(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V, S>
+  filterNot(
+    predicate: (value: V, meta: Meta<K>) => boolean,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V, S> {
+    return this.after('filter-not', filter(predicate, false), {}, options)
   }
 
   /** A new key and value for each record. A stateful step that follows goes through a topic. */
   map<K2, V2>(
     mapper: (value: V, meta: Meta<K>) => readonly [key: K2, value: V2],
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
   ): Stream<K2, V2, S> {
-    return this.after('map', map(mapper), { value: undefined, rekeyed: true })
+    return this.after('map', map(mapper), { value: undefined, rekeyed: true }, options)
   }
 
   /** A new value for each record, tombstones included. */
-  mapValues<V2>(mapper: (value: V, meta: Meta<K>) => V2): Stream<K, V2, S> {
-    return this.after('map-values', mapValues(mapper), { value: undefined })
+  mapValues<V2>(
+    mapper: (value: V, meta: Meta<K>) => V2,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V2, S> {
+    return this.after('map-values', mapValues(mapper), { value: undefined }, options)
   }
 
   /** Any number of records, in order, for each one. */
   flatMap<K2, V2>(
     mapper: (value: V, meta: Meta<K>) => Iterable<readonly [key: K2, value: V2]>,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
   ): Stream<K2, V2, S> {
-    return this.after('flat-map', flatMap(mapper), { value: undefined, rekeyed: true })
+    const changes = { value: undefined, rekeyed: true }
+    return this.after('flat-map', flatMap(mapper), changes, options)
   }
 
   /** Any number of values, in order, for each record. */
-  flatMapValues<V2>(mapper: (value: V, meta: Meta<K>) => Iterable<V2>): Stream<K, V2, S> {
-    return this.after('flat-map-values', flatMapValues(mapper), { value: undefined })
+  flatMapValues<V2>(
+    mapper: (value: V, meta: Meta<K>) => Iterable<V2>,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V2, S> {
+    return this.after('flat-map-values', flatMapValues(mapper), { value: undefined }, options)
   }
 
   /** A new key for each record. A stateful step that follows goes through a topic. */
-  selectKey<K2>(select: (value: V, meta: Meta<K>) => K2): Stream<K2, V, S> {
-    return this.after('select-key', selectKey(select), { rekeyed: true })
+  selectKey<K2>(
+    select: (value: V, meta: Meta<K>) => K2,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K2, V, S> {
+    return this.after('select-key', selectKey(select), { rekeyed: true }, options)
   }
 
   /**
    * Shows each record to a callback. It is shown again when it is processed again after a crash.
    */
-  peek(action: (value: V, meta: Meta<K>) => void): Stream<K, V, S> {
-    return this.after('peek', peek(action), {})
+  peek(
+    action: (value: V, meta: Meta<K>) => void,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V, S> {
+    return this.after('peek', peek(action), {}, options)
   }
 
   /** As `peek`, at the end of a stream. */
-  forEach(action: (value: V, meta: Meta<K>) => void): void {
-    addStep(this['~flow'], { operator: 'for-each', create: peek(action) })
+  forEach(
+    action: (value: V, meta: Meta<K>) => void,
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
+  ): void {
+    this.after('for-each', peek(action), {}, options)
   }
 
   /**
@@ -117,8 +156,10 @@ export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
     operator: string,
     create: Step['create'],
     changes: Parameters<typeof after>[2],
+    options?: NamedStepOptions<NonNullable<K>, NonNullable<V>>,
   ): Stream<K2, V2, S> {
-    const flow = after(this['~flow'], { operator, create }, changes)
+    const step = stepOf(this['~flow'], { operator, create }, options)
+    const flow = after(this['~flow'], step, changes)
     return flow.words.stream(flow)
   }
 }

@@ -2,6 +2,7 @@ import type { Duration } from '../core/duration.ts'
 import type { FailurePolicy, TimestampExtractor } from '../topology/graph.ts'
 import type { TimerStoreSpecFor } from '../topology/timer-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
+import type { RetryOptions } from './retry.ts'
 import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 
 export interface SourceOptions<K, V> {
@@ -43,7 +44,7 @@ export interface SinkOptions<K, V> {
   readonly partition?: (key: K, value: V, partitions: number) => number
 }
 
-export interface ProcessOptions<K = unknown> {
+export interface ProcessOptions<K = unknown, V = unknown> {
   /** The step's name in descriptions, errors and dead letters; unique. */
   readonly name: string
   /** Stores that the processor uses: declared with `addStateStore`, or declared here. */
@@ -53,4 +54,9 @@ export interface ProcessOptions<K = unknown> {
    * an `onTimer` needs one, for itself alone.
    */
   readonly timers?: string | TimerStoreSpecFor<NonNullable<K>>
+  /**
+   * Tries a record again that `process` failed on; what it had forwarded by then is not sent, what
+   * it had put stays put. Its timers and scheduled callbacks are not tried again.
+   */
+  readonly retry?: RetryOptions<NonNullable<K>, NonNullable<V>>
 }

@@ -101,7 +101,7 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
    */
   process<K2, V2>(
     processor: Processor<K, V, K2, V2> | (() => Processor<K, V, K2, V2>),
-    options: ProcessOptions<K>,
+    options: ProcessOptions<K, V>,
   ): ProcessedStream<K2, V2, S> {
     const draft = processStep(this['~flow'], 'process', processor, options, process)
     return new ProcessedStream(draft, { ...this['~flow'], value: undefined, rekeyed: true })
@@ -110,7 +110,7 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
   /** As `process`, for a processor that keeps the key: what follows needs no topic in between. */
   processValues<V2>(
     processor: FixedKeyProcessor<K, V, V2> | (() => FixedKeyProcessor<K, V, V2>),
-    options: ProcessOptions<K>,
+    options: ProcessOptions<K, V>,
   ): ProcessedStream<K, V2, S> {
     const flow = this['~flow']
     const draft = processStep(flow, 'process-values', processor, options, processValues)

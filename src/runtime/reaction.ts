@@ -41,6 +41,7 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'SERDE_FAILED':
     case 'PROCESSING_FAILED':
     case 'RECORD_LATE':
+    case 'QUEUE_FULL':
     case 'SCHEMA_MISSING':
       return 'record'
     case 'TASK_MIGRATED':

@@ -68,6 +68,8 @@ export interface VersionedStoreSpec<K = unknown, V = unknown> extends StoreSetti
 /** Timers by key and by time, and queues; to queries, the timers of each key. */
 export interface TimerStoreSpec<K = unknown> extends StoreSettings<K, readonly KeyTimer[]> {
   readonly kind: 'timers'
+  /** Of the values of records that wait in it; undefined where none do. */
+  readonly waiting: Serde<unknown> | undefined
 }
 
 export type StoreSpec =

@@ -59,8 +59,8 @@ export interface TimerStore<in out K> extends KeyValueStore<K, readonly KeyTimer
   readonly queue: (key: K) => IterableIterator<Queued>
   /** Takes out of the key's queue what the queue has given. */
   readonly remove: (key: K, place: string) => void
-  /** Whether the key has a timer or a queue. */
-  readonly has: (key: K) => boolean
+  /** How many timers the key has, and places in its queue. */
+  readonly count: (key: K) => number
   /** A text that sorts after all that it has given, also before a restart. */
   readonly nextPlace: () => string
 }

@@ -259,6 +259,11 @@ export class TopologyTestDriver implements AsyncDisposable {
     return topic === undefined ? [] : this.#drain(topic).map(deadLetterOf)
   }
 
+  /** The wall clock, milliseconds. */
+  get nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
   /**
    * Moves the wall clock and fires what is due: each timer at its own time, scheduled callbacks at
    * those times and at the end. Event time moves by records only.

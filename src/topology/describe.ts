@@ -198,7 +198,7 @@ const describeStore = (store: StoreSpec): StoreDescription => ({
   name: store.name,
   kind: store.kind,
   key: store.key.name,
-  value: store.value.name,
+  value: (store.kind === 'timers' ? store.waiting : store.value)?.name ?? 'none',
   backend: store.backend,
   logged: store.logged,
   cached: store.cached,

@@ -91,6 +91,8 @@ export interface OperatorContext {
    * Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does.
    */
   readonly recordDropped: (reason: string) => void
+  /** Counts a record that failed and will be tried again. */
+  readonly recordRetried: () => void
   /**
    * Sets the record that is being processed aside in the topology's dead letters, and goes on. An
    * update that has left a cache is no record: it is left out.

@@ -1,4 +1,5 @@
 import { json } from '../serde/json.ts'
+import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { TimerStoreSpec } from '../state/store-spec.ts'
 import type { KeyTimer } from '../state/timer-store.ts'
@@ -21,13 +22,29 @@ export interface TimerStoreSpecFor<in K> extends Omit<TimerStoreSpec, 'key' | 'v
 }
 
 /** A store of durable timers; its changelog will be `<application id>-<name>-changelog`. */
-export function timerStore<K>(name: string, options: TimerStoreOptions<K>): TimerStoreSpec<K> {
+export const timerStore = <K>(name: string, options: TimerStoreOptions<K>): TimerStoreSpec<K> =>
+  timerStoreSpec(name, options, undefined)
+
+/** A store in which records wait. */
+export function waitingStore<K>(
+  name: string,
+  { key, value }: { readonly key: Serde<K>; readonly value: Serde<unknown> },
+): TimerStoreSpec<K> {
+  return timerStoreSpec(name, { key }, value)
+}
+
+function timerStoreSpec<K>(
+  name: string,
+  options: TimerStoreOptions<K>,
+  waiting: Serde<unknown> | undefined,
+): TimerStoreSpec<K> {
   checkKafkaName('a store', name)
   return Object.freeze({
     kind: 'timers',
     name,
-    key: options.key,
+    key: boundTo(options.key, name, 'key'),
     value: json<readonly KeyTimer[]>(),
+    waiting: waiting && boundTo(waiting, name, 'value'),
     backend: options.backend ?? 'lmdb',
     logged: options.logged ?? true,
     changelogConfigs: Object.freeze({ ...options.changelogConfigs }),

@@ -1,7 +1,7 @@
 import type { RawRecord } from '../../core/record.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import type { FailurePolicy } from '../../topology/graph.ts'
-import type { Waited } from '../../topology/processor.ts'
+import type { OperatorContext, Waited } from '../../topology/processor.ts'
 import { failureAt } from './compile-graph.ts'
 import type { Failures } from './failures.ts'
 import type { PartitionQueue } from './partition-queue.ts'
@@ -23,8 +23,17 @@ export class AtHand {
     this.#policy = policy
   }
 
+  /** What a step is given of it. */
+  contextOf(node: string): Pick<OperatorContext, 'sources' | 'resume' | 'deadLetter'> {
+    return {
+      sources: () => this.#sources(),
+      resume: (waited, work) => this.#resume(node, waited, work),
+      deadLetter: (error) => this.#setAside(node, error),
+    }
+  }
+
   /** An update that leaves a cache has no record of its own: the meta shows another one. */
-  readonly sources = (): readonly RawRecord[] => {
+  #sources(): readonly RawRecord[] {
     const { topic, partition, offset } = this.#meta
     const records = this.#waited?.records ?? (this.queue && [this.queue.rawHead()])
     const last = records?.at(-1)
@@ -34,8 +43,8 @@ export class AtHand {
   }
 
   /** What is at hand goes to the dead letters, and processing goes on. */
-  setAside(node: string, error: unknown): void {
-    const records = this.sources()
+  #setAside(node: string, error: unknown): void {
+    const records = this.#sources()
     if (records.length === 0) return
     const { attempts = 1, firstFailedAtMs } = this.#waited ?? {}
     const failed = { records, attempts, firstFailedAtMs }
@@ -43,7 +52,7 @@ export class AtHand {
   }
 
   /** See {@link OperatorContext.resume}. */
-  resume(node: string, waited: Waited, work: () => void): void {
+  #resume(node: string, waited: Waited, work: () => void): void {
     const meta = this.#meta
     const { key, timestampMs, headers, topic, partition, offset } = meta
     const outer = this.#waited

@@ -6,6 +6,7 @@ import type { RawRecord } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { DueTimer } from '../../state/timer-store.ts'
 import type { FailurePolicy } from '../../topology/graph.ts'
+import type { OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { reactionTo } from '../reaction.ts'
 import { isFromCache } from './cached-update.ts'
@@ -39,6 +40,20 @@ export class Failures {
   constructor(options: FailuresOptions, collector: RecordCollector) {
     this.#options = options
     this.#collector = collector
+  }
+
+  /** How a step says what became of a record other than to go on. */
+  countingOf(node: string): Pick<OperatorContext, 'recordDropped' | 'recordRetried'> {
+    const { counters, logger, id } = this.#options
+    return {
+      recordDropped: (reason) => {
+        counters.dropped += 1
+        logger.debug({ node, task: id, reason }, 'record dropped')
+      },
+      recordRetried: () => {
+        counters.retried += 1
+      },
+    }
   }
 
   /** Throws what cannot be settled here. `node` is where it failed, if the error does not say. */

@@ -68,5 +68,9 @@ function serdesOf({ subTopologies, globals, stores }: Topology): readonly MaybeR
   ]
 }
 
-const serdesOfStore = (spec: StoreSpec): MaybeRemote[] =>
-  'innerKey' in spec ? [spec.innerKey, spec.key, spec.value] : [spec.key, spec.value]
+function serdesOfStore(spec: StoreSpec): MaybeRemote[] {
+  const serdes: MaybeRemote[] = [spec.key, spec.value]
+  if ('innerKey' in spec) serdes.push(spec.innerKey)
+  if (spec.kind === 'timers' && spec.waiting !== undefined) serdes.push(spec.waiting)
+  return serdes
+}

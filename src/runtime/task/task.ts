@@ -191,7 +191,7 @@ export class Task {
   }
 
   #contextOf(node: ProcessorNode): Omit<OperatorContext, 'emit' | 'emitTo'> {
-    const { clock, closeIntervalMs, counters, logger } = this.#options
+    const { clock, closeIntervalMs } = this.#options
     return {
       nodeName: node.name,
       taskId: this.id,
@@ -214,8 +214,8 @@ export class Task {
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
       timers: (name, onTimer) => this.#timers.add(node.name, this.stores.timers(name), onTimer),
-      sources: this.#atHand.sources,
-      resume: (waited, work) => this.#atHand.resume(node.name, waited, work),
+      ...this.#atHand.contextOf(node.name),
+      ...this.#failures.countingOf(node.name),
       holdInput: () => this.#hold(),
       whileIdle: (callback) => {
         const call = (untilMs: number): boolean =>
@@ -224,11 +224,6 @@ export class Task {
       },
       closeIntervalMs: closeIntervalMs ?? CLOSE_INTERVAL_MS,
       requestCommit: this.#options.onCommitRequest,
-      recordDropped: (reason) => {
-        counters.dropped += 1
-        logger.debug({ node: node.name, task: this.id, reason }, 'record dropped')
-      },
-      deadLetter: (error) => this.#atHand.setAside(node.name, error),
     }
   }
 

@@ -66,14 +66,14 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
       for (const { clock, texts } of found) if (clock !== noClock) rows.delete(texts)
     },
     append: (key, payload) =>
-      rows.put(textsOf(encoded(key), nextPlace(), noClock, 0), byteString(payload)),
+      rows.putNew(textsOf(encoded(key), nextPlace(), noClock, 0), byteString(payload)),
     *queue(key) {
       for (const { clock, name, value } of rows.prefixed(keyRows(encoded(key)))) {
         if (clock === noClock) yield { place: name, payload: bytesOf(value) }
       }
     },
     remove: (key, place) => rows.delete(textsOf(encoded(key), place, noClock, 0)),
-    has: (key) => rows.prefixed(keyRows(encoded(key))).next().done !== true,
+    count: (key) => rows.countOf(byteString(keyRows(encoded(key)))),
     nextPlace,
   }
 }

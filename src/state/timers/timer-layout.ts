@@ -73,6 +73,13 @@ export function partsOf(byKey: ByteString): TimerParts {
   }
 }
 
+/** The part of a row by key that is the key's. */
+export const keyPartOf = (byKey: ByteString): ByteString => {
+  let at = byKey.indexOf('\0', 1)
+  while (byKey.charCodeAt(at + 1) !== 0) at = byKey.indexOf('\0', at + 2)
+  return byKey.slice(0, at + TERMINATOR_BYTES)
+}
+
 export const timeOf = (byTime: ByteString): number => readTime(bytesOf(byTime.slice(1, 9)), 0)
 
 /** Where the rows by time of a clock begin. */

@@ -6,10 +6,12 @@ import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
 import { WriteBuffer } from '../cache/write-buffer.ts'
 import type { ChangelogWriter } from '../store.ts'
 import { NearTimers } from './near-timers.ts'
+import { RowCounts } from './row-counts.ts'
 import {
   byKeyOf,
   byTimeOf,
   isByKey,
+  keyPartOf,
   partsOf,
   SEQUENCE_KEY,
   type TimerParts,
@@ -42,6 +44,12 @@ export class TimerRows {
   readonly buffer: WriteBuffer
   readonly #changelog: ChangelogWriter | undefined
   readonly #meta: RecordMeta
+  readonly #counts = new RowCounts((keyPart) => {
+    let count = 0
+    const prefix = bytesOf(keyPart)
+    for (const _ of this.buffer.range(prefix, prefixEnd(prefix), 'forward')) count += 1
+    return count
+  })
   readonly #near: readonly [NearTimers, NearTimers]
   readonly #unlogged = new Map<ByteString, Unlogged>()
   #unloggedBytes = 0
@@ -72,20 +80,37 @@ export class TimerRows {
   }
 
   put(texts: TimerTexts, value: ByteString): void {
-    const { byKey, byTime } = texts
+    const { byKey } = texts
     const known = this.#unlogged.get(byKey)
     const stored = known === undefined ? this.#stored(byKey) : known.value
     if (stored === value) return
     this.buffer.put(byKey, value)
-    if (byTime !== '' && (stored === undefined || stored === null)) {
-      this.buffer.put(byTime, PRESENT)
-      this.#near[byTime.charCodeAt(0) - 1]!.add(byTime)
-    }
+    if (stored === undefined || stored === null) this.#added(texts)
     this.#log(byKey, value, known?.isFresh ?? stored === undefined)
+  }
+
+  /** A row by key that is not in the store for certain. */
+  putNew(texts: TimerTexts, value: ByteString): void {
+    this.buffer.put(texts.byKey, value)
+    this.#added(texts)
+    this.#log(texts.byKey, value, true)
+  }
+
+  #added({ byKey, byTime }: TimerTexts): void {
+    this.#counts.add(() => keyPartOf(byKey), 1)
+    if (byTime === '') return
+    this.buffer.put(byTime, PRESENT)
+    this.#near[byTime.charCodeAt(0) - 1]!.add(byTime)
+  }
+
+  /** How many rows by key begin with this. */
+  countOf(keyPart: ByteString): number {
+    return this.#counts.of(keyPart)
   }
 
   /** It must be in the store. */
   delete({ byKey, byTime }: TimerTexts): void {
+    this.#counts.add(() => keyPartOf(byKey), -1)
     const isFresh = this.#unlogged.get(byKey)?.isFresh === true
     if (byTime !== '') {
       this.#near[byTime.charCodeAt(0) - 1]!.remove(byTime)
@@ -148,6 +173,7 @@ export class TimerRows {
 
   #forgetNear(): void {
     for (const near of this.#near) near.forget()
+    this.#counts.forget()
     this.#sequence = undefined
   }
 

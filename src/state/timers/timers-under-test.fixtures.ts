@@ -120,6 +120,7 @@ export class TimersUnderTest<K> implements AsyncDisposable {
     return openTimerStore(
       {
         kind: 'timers',
+        waiting: undefined,
         name: NAME,
         key: this.#key,
         value: json<readonly KeyTimer[]>(),
