@@ -10,7 +10,10 @@ import {
 import type { KafkaPort } from '../kafka/port.ts'
 import { BatchBuilder } from '../kafka/wire/batch-builder.ts'
 import { partitionForKey } from '../kafka/wire/murmur2.ts'
+import type { SessionStoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
 import { byTimeOf, isByKey, SEQUENCE_KEY } from '../state/timers/timer-layout.ts'
+import { RowLayout } from '../state/window/row-layout.ts'
+import { isProgress } from '../state/window/saved-progress.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
 import { versionsNotIn, versionsOf } from './versioned-disk.fixtures.ts'
@@ -213,7 +216,9 @@ export function diskState(
       const known = new Set(changes.map(({ key, value }) => `${exact(key)}: ${exact(value)}`))
       const local = [...backend.store(store).range(null, null, 'forward')]
       const isTimers = spec?.kind === 'timers'
-      const rows = isTimers ? timerRows(local) : plainRows(local)
+      const isWindowed = spec?.kind === 'window' || spec?.kind === 'session'
+      const ofKind = isWindowed ? windowRows(spec, local) : plainRows(local)
+      const rows = isTimers ? timerRows(local) : ofKind
       for (const [key, value] of rows) {
         if (!known.has(`${key}: ${value}`)) uncommitted.push(`${task} ${store} ${key}: ${value}`)
       }
@@ -239,6 +244,16 @@ const exact = (bytes: Uint8Array | null): string | null =>
 /** Without the timestamp in front of each value. */
 const plainRows = (local: Local): TextRows =>
   local.map(([key, value]) => [exact(key) ?? '', exact(value.subarray(8)) ?? ''])
+
+/** As they are in the changelog, where the key comes before the time; none has expired. */
+function windowRows(spec: WindowStoreSpec | SessionStoreSpec, local: Local): TextRows {
+  const layout = new RowLayout<unknown>(spec as unknown as WindowStoreSpec<unknown, never>)
+  return local.map(([key, value]) =>
+    isProgress(key)
+      ? [exact(key) ?? '', exact(value) ?? '']
+      : [exact(layout.toChangelog(key)) ?? '', exact(value.subarray(8)) ?? ''],
+  )
+}
 
 /** Those that are in the changelog too. */
 const timerRows = (local: Local): TextRows =>

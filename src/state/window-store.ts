@@ -72,7 +72,9 @@ export interface StreamTime {
 
 /** How far the owner of a store has come; it survives a restart with the rows. */
 export interface Progress extends StreamTime {
-  /** Windows that closed until then were emitted; -1: none. */
+  /**
+   * Windows that closed until then were emitted; -1: none. Of a join: since when a record waits.
+   */
   closedMs: number
   /** When a record last came, by the wall clock, where its owner wants to know; -1: none. */
   heardMs: number

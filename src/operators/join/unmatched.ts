@@ -23,7 +23,7 @@ export class Unmatched {
   readonly #left: Waiting | undefined
   readonly #right: Waiting | undefined
   #nextLookMs = 0
-  /** Infinity: nothing waits; -Infinity: it is not known since when something does. */
+  /** Since when something waits, as Kafka Streams has it; Infinity: nothing does. */
   #sinceMs: number
 
   /** `progress` is that of a store of the join, which keeps its stream time. */
@@ -37,8 +37,8 @@ export class Unmatched {
     this.#intervalMs = join.emitIntervalMs ?? context.closeIntervalMs
     this.#left = left === undefined ? undefined : new Waiting(context, left, window.afterMs)
     this.#right = right === undefined ? undefined : new Waiting(context, right, window.beforeMs)
-    const isEmpty = this.#left?.lastMs() === undefined && this.#right?.lastMs() === undefined
-    this.#sinceMs = isEmpty ? Infinity : -Infinity
+    const { closedMs } = progress
+    this.#sinceMs = closedMs < 0 ? Infinity : closedMs
   }
 
   get streamTimeMs(): number {
@@ -50,8 +50,14 @@ export class Unmatched {
   }
 
   add(side: Side, key: unknown, timestampMs: number, value: unknown): void {
-    if (timestampMs < this.#sinceMs) this.#sinceMs = timestampMs
+    if (timestampMs < this.#sinceMs) this.#waitsSince(timestampMs)
     this.#of(side)?.add(key, timestampMs, value)
+  }
+
+  /** Kept with the records, so that a restart changes nothing (Kafka Streams forgets it). */
+  #waitsSince(timeMs: number): void {
+    this.#sinceMs = timeMs
+    this.#progress.closedMs = timeMs === Infinity ? -1 : timeMs
   }
 
   /** It has found a partner. */
@@ -96,7 +102,7 @@ export class Unmatched {
       if (isRight) right = nextOf(rights)
       else left = nextOf(lefts)
     }
-    this.#sinceMs = this.#endOfScan(closeMs, lastMs)
+    this.#waitsSince(this.#endOfScan(closeMs, lastMs))
   }
 
   #emit(
