@@ -3,7 +3,7 @@ import { json, string, topic, topology, type Processor } from 'millrace'
 import { newThreadCounters, type ThreadCounters } from '../core/metrics.ts'
 import { silentLogger } from '../core/logger.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
-import { Pipe } from '../testing/pipe.ts'
+import { DriverTopics } from '../testing/driver-topics.ts'
 import { runChaos } from './chaos.fixtures.ts'
 import { breakEach } from './crash.fixtures.ts'
 import { Disk, Simulation, START_MS, textOf } from './simulation.fixtures.ts'
@@ -96,10 +96,10 @@ function taskWith(values: readonly string[]): {
 } {
   const counters = newThreadCounters()
   const backend = memoryBackend()
-  const pipe = new Pipe('orders', 0)
+  const topics = new DriverTopics(() => 1)
   for (const value of values) {
     const [key, bytes] = [Buffer.from('a'), Buffer.from(value)]
-    pipe.append({ timestampMs: 1, key, value: bytes, headers: [] })
+    topics.append('orders', 0, { timestampMs: 1, key, value: bytes, headers: [] })
   }
   const task = new Task({
     id: '0_0',
@@ -108,7 +108,7 @@ function taskWith(values: readonly string[]): {
     sources: [{ topic: 'orders', partition: 0 }],
     partitions: 1,
     supply: {
-      take: () => pipe.take(),
+      take: topics.reading(),
       mayHaveMore: () => false,
       heardMs: () => -1,
       wake: () => {},

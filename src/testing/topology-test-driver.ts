@@ -5,37 +5,38 @@ import { silentLogger } from '../core/logger.ts'
 import { ManualClock } from '../core/manual-clock.ts'
 import { newThreadCounters, type ThreadCounters } from '../core/metrics.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
-import { taskId } from '../core/task-id.ts'
 import { yieldToEventLoop } from '../core/yield.ts'
-import { GlobalStores } from '../runtime/global/global-stores.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
-import { Task } from '../runtime/task/task.ts'
 import { MemoryRegistry } from '../serde/registry/memory-registry.ts'
-import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
 import type { ReadOnlyVersionedStore } from '../state/versioned-store.ts'
 import type { ReadOnlySessionStore, ReadOnlyWindowStore } from '../state/window-store.ts'
 import { describeAsText } from '../topology/describe.ts'
-import { topicName, type SourceNode, type SubTopology } from '../topology/graph.ts'
 import type { Topic } from '../topology/topic.ts'
-import { storeNamesOf, type Topology } from '../topology/topology.ts'
-import { Pipe } from './pipe.ts'
+import type { Topology } from '../topology/topology.ts'
+import { DriverTasks, type TestPartitions } from './driver-tasks.ts'
 
 /** For all drivers: topics, and so their serdes, are shared by the topologies that use them. */
 const schemas = new MemoryRegistry()
-const READ_CACHE_MAX_BYTES = 1024 * 1024
 
 export interface TestDriverOptions {
   /** Where the wall clock begins; default 0. */
   readonly startMs?: number
-  /** Record cache of the stores; default 0: every update is emitted. */
+  /** Record cache of each store; default 0: every update is emitted. */
   readonly cacheMaxBytes?: number
+  /**
+   * Of every topic, or of some by name and of the others one; default 1. Keys are spread over them
+   * as in Kafka, and each sub-topology has as many tasks as its largest source topic.
+   */
+  readonly partitions?: TestPartitions
 }
 
 export interface SendOptions {
   /** Default: the wall clock. */
   readonly timestampMs?: number
   readonly headers?: Headers
+  /** Default: by the key's bytes as Kafka does it, and 0 without a key. */
+  readonly partition?: number
 }
 
 export interface TestInput<K, V> {
@@ -56,126 +57,59 @@ export interface TestRecord<K, V> {
   readonly partition: number
 }
 
-/** Each call drains: it gives what was written since the last one. */
+/**
+ * Each call drains: it gives what was written since the last one, of all partitions in the order in
+ * which it was written.
+ */
 export interface TestOutput<K, V> {
   readonly records: () => readonly TestRecord<K, V>[]
   readonly values: () => readonly V[]
   readonly keyValues: () => readonly (readonly [key: K, value: V])[]
+  /** Sends each record on, with its timestamp and headers: to another topology, for example. */
+  readonly pipeTo: (input: Pick<TestInput<K, V>, 'send'>) => Promise<void>
 }
 
 /**
  * Runs a topology without a broker and without waiting, over the same task code as an application:
  * a record that is sent has gone through every step when `send` resolves, and is committed, as in
- * Kafka Streams' `TopologyTestDriver`. Topics have one partition.
+ * Kafka Streams' `TopologyTestDriver`.
  */
 export class TopologyTestDriver implements AsyncDisposable {
   readonly #topology: Topology
   readonly #clock: ManualClock
-  readonly #cacheMaxBytes: number
-  readonly #pipes = new Map<string, Pipe>()
-  readonly #drained = new Map<string, number>()
   readonly #serdes = new RemoteSerdes(schemas, silentLogger)
   #opened: Promise<void> | undefined
-  readonly #globals: GlobalStores
-  readonly #tasks: readonly Task[]
-  readonly counters: Readonly<ThreadCounters> = newThreadCounters()
+  readonly #tasks: DriverTasks
+  readonly counters: Readonly<ThreadCounters>
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
+    const { startMs = 0, cacheMaxBytes = 0, partitions = 1 } = options
+    const counters = newThreadCounters()
+    const clock = new ManualClock(startMs)
     this.#topology = topology
-    this.#clock = new ManualClock(options.startMs ?? 0)
-    this.#cacheMaxBytes = options.cacheMaxBytes ?? 0
-    this.#globals = this.#openGlobals()
-    this.#tasks = topology.subTopologies.map((each) => this.#createTask(each))
+    this.#clock = clock
+    this.counters = counters
+    const serdes = this.#serdes
+    this.#tasks = new DriverTasks({ topology, partitions, clock, counters, cacheMaxBytes, serdes })
   }
 
-  #openGlobals(): GlobalStores {
-    const backend = memoryBackend()
-    const globals = new GlobalStores({
-      topology: this.#topology,
-      applicationId: this.#topology.name,
-      topicIds: new Map(),
-      take: (topic) => this.#pipe(topic).take(),
-      onEvent: () => this.#run(),
-      backend: () => backend,
-      clock: this.#clock,
-      logger: silentLogger,
-      counters: this.counters,
-      readCacheMaxBytes: READ_CACHE_MAX_BYTES,
-    })
-    for (const store of globals.all) store.read(0, 0)
-    return globals
-  }
-
-  #createTask(subTopology: SubTopology): Task {
-    const backend = memoryBackend()
-    const sources = subTopology.sources.flatMap((source) => this.#topicsOf(source))
-    const task = new Task({
-      id: taskId(subTopology.id, 0),
-      topology: this.#topology,
-      applicationId: this.#topology.name,
-      sources: sources.map((topic) => ({ topic, partition: 0 })),
-      partitions: 1,
-      supply: {
-        take: (topic) => this.#pipe(topic).take(),
-        mayHaveMore: () => false,
-        wake: () => this.#run(),
-        heardMs: this.#clock.nowMs,
-      },
-      collector: {
-        send: (topic, _partition, timestampMs, key, value, headers) =>
-          this.#pipe(topic).append({
-            timestampMs,
-            key: key && Buffer.from(key),
-            value: value && Buffer.from(value),
-            headers,
-          }),
-        partitionCount: () => 1,
-      },
-      backend: () => backend,
-      clock: this.#clock,
-      logger: silentLogger,
-      counters: this.counters,
-      cacheMaxBytes: this.#cacheMaxBytes,
-      readCacheMaxBytes: READ_CACHE_MAX_BYTES,
-      globalStore: this.#globals.view,
-      // As in Kafka Streams' own driver: what has closed is seen with the record that closes it.
-      closeIntervalMs: 0,
-      openSerde: this.#serdes.open,
-      onCommitRequest: () => {},
-    })
-    task.start(sources.map((topic) => ({ topic, partition: 0, offset: 0, metadata: '' })))
-    return task
-  }
-
-  #topicsOf({ topics }: SourceNode): readonly string[] {
-    if (topics instanceof RegExp) {
-      throw new StreamsError('INVALID_TOPOLOGY', {
-        message: `the test driver has no cluster to look for topics like ${String(topics)}`,
-        hint: 'Build the topology under test with the topics by name.',
-      })
-    }
-    return topics.map((topic) => topicName(topic, this.#topology.name))
-  }
-
-  #pipe(topic: string): Pipe {
-    let pipe = this.#pipes.get(topic)
-    if (pipe === undefined) {
-      pipe = new Pipe(topic, 0)
-      this.#pipes.set(topic, pipe)
-    }
-    return pipe
+  /** The wall clock. */
+  get nowMs(): number {
+    return this.#clock.nowMs()
   }
 
   input<K, V>(topic: Topic<K, V>): TestInput<K, V> {
+    const known = this.#tasks.inputTopics
+    if (!known.includes(topic.name)) throw notRead(topic.name, known)
     const sendBytes = async (
       key: Uint8Array | null,
       value: Uint8Array | null,
       options: SendOptions = {},
     ): Promise<void> => {
       if (this.#asksRegistry) await this.#open()
-      const { timestampMs = this.#clock.nowMs(), headers = noHeaders } = options
-      this.#pipe(topic.name).append({ timestampMs, key, value, headers })
-      this.#run()
+      const { timestampMs = this.#clock.nowMs(), headers = noHeaders, partition = null } = options
+      this.#tasks.topics.append(topic.name, partition, { timestampMs, key, value, headers })
+      this.#tasks.run()
       // Long enough for a schema to be found.
       await (this.#asksRegistry ? yieldToEventLoop() : Promise.resolve())
     }
@@ -206,57 +140,34 @@ export class TopologyTestDriver implements AsyncDisposable {
     return this.#opened
   }
 
-  /**
-   * Until no task has anything left to read, or a timer that is due; every record, and every timer,
-   * is committed by itself.
-   */
-  #run(): void {
-    const nowMs = this.#clock.nowMs()
-    let busy = true
-    while (busy) {
-      busy = this.#globals.apply(1) > 0
-      for (const task of this.#tasks) {
-        while (task.process(1) > 0 || task.fireTimers(nowMs, 1) > 0) {
-          busy = true
-          this.#commit(task)
-        }
-      }
-    }
-  }
-
-  #commit(task: Task): void {
-    task.prepareCommit()
-    task.committed()
-  }
-
   output<K, V>(topic: Topic<K, V>): TestOutput<K, V> {
     const records = (): readonly TestRecord<K, V>[] =>
-      this.#drain(topic.name).map(({ key, value, timestampMs, headers, partition }) => ({
-        // A null key or a tombstone has no type of its own in a topic; callers see it as null.
-        key: (key === null ? null : topic.key.deserialize(key)) as K,
-        value: (value === null ? null : topic.value.deserialize(value)) as V,
-        timestampMs,
-        headers,
-        partition,
-      }))
+      this.#tasks.topics
+        .drain(topic.name)
+        .map(({ key, value, timestampMs, headers, partition }) => ({
+          // A null key or a tombstone has no type of its own in a topic; callers see it as null.
+          key: (key === null ? null : topic.key.deserialize(key)) as K,
+          value: (value === null ? null : topic.value.deserialize(value)) as V,
+          timestampMs,
+          headers,
+          partition,
+        }))
     return {
       records,
       values: () => records().map(({ value }) => value),
       keyValues: () => records().map(({ key, value }) => [key, value] as const),
+      pipeTo: async (input) => {
+        for (const { key, value, timestampMs, headers } of records()) {
+          await input.send(key, value, { timestampMs, headers })
+        }
+      },
     }
-  }
-
-  #drain(topic: string): Pipe['records'] {
-    const { records } = this.#pipe(topic)
-    const from = this.#drained.get(topic) ?? 0
-    this.#drained.set(topic, records.length)
-    return records.slice(from)
   }
 
   /** What went to the dead-letter topic since the last call. */
   deadLetters(): readonly DeadLetter[] {
     const topic = this.#topology.deadLetters?.name
-    return topic === undefined ? [] : this.#drain(topic).map(deadLetterOf)
+    return topic === undefined ? [] : this.#tasks.topics.drain(topic).map(deadLetterOf)
   }
 
   /** The wall clock, milliseconds. */
@@ -271,7 +182,7 @@ export class TopologyTestDriver implements AsyncDisposable {
   async advanceTime(duration: Duration): Promise<void> {
     const untilMs = this.#clock.nowMs() + durationMs(duration)
     for (;;) {
-      const timerMs = Math.min(...this.#tasks.map((task) => task.nextTimerMs()))
+      const timerMs = this.#tasks.nextTimerMs()
       if (timerMs > untilMs) break
       await this.#moveTo(timerMs)
     }
@@ -280,22 +191,18 @@ export class TopologyTestDriver implements AsyncDisposable {
 
   async #moveTo(timeMs: number): Promise<void> {
     await this.#clock.advance(Math.max(0, timeMs - this.#clock.nowMs()))
-    for (const task of this.#tasks) {
-      task.punctuate(this.#clock.nowMs())
-      this.#commit(task)
-    }
-    this.#run()
+    this.#tasks.punctuate()
   }
 
-  /** A store as the topology sees it. */
-  store<K, V>(name: string): ReadOnlyKeyValueStore<K, V> {
-    const task = this.#tasks.find(({ stores }) => stores.names.includes(name))
-    const store = task?.stores.store<K, V>(name) ?? this.#globals.view<K, V>(name)
-    if (store !== undefined) return store
-    throw new StreamsError('STORE_MISSING', {
-      message: `the topology has no store "${name}"`,
-      hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
-    })
+  /**
+   * A store as the topology sees it. Where there are several partitions, that of all of them, or of
+   * one: rows come partition by partition.
+   */
+  store<K, V>(
+    name: string,
+    { partition }: { readonly partition?: number } = {},
+  ): ReadOnlyKeyValueStore<K, V> {
+    return this.#tasks.store<K, V>(name, partition)
   }
 
   /** A window store; its rows can be had with `store` too, by windowed keys. */
@@ -322,13 +229,19 @@ export class TopologyTestDriver implements AsyncDisposable {
     })
   }
 
+  /** The topology as text. */
   describe(): string {
     return describeAsText(this.#topology)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const task of this.#tasks) task.close()
-    this.#globals.close()
+    this.#tasks.close()
     await Promise.resolve()
   }
 }
+
+const notRead = (topic: string, known: readonly string[]): StreamsError =>
+  new StreamsError('TOPIC_MISSING', {
+    message: `the topology does not read topic "${topic}"`,
+    hint: `Send to one of: ${known.join(', ')}.`,
+  })

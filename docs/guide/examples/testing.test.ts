@@ -1,6 +1,6 @@
 import { TopologyTestDriver } from 'millrace/testing'
 import { expect, test } from 'vitest'
-import clickTopology, { clicks } from './clicks.ts'
+import clickTopology, { clicks, perUser, type Click } from './clicks.ts'
 import invoiceTopology, { orders } from './invoices.ts'
 import sensors, { readings, silences } from './sensors.ts'
 
@@ -25,4 +25,15 @@ test('a failure that stops the application is thrown by send', async () => {
   await using driver = new TopologyTestDriver(clickTopology)
   const broken = driver.input(clicks).sendBytes(null, Buffer.from('not JSON'))
   await expect(broken).rejects.toMatchObject({ code: 'SERDE_FAILED' })
+})
+
+const click = (user: string): Click => ({ user, path: '/', tookMs: 20, agent: 'browser' })
+
+test('clicks of a user meet in one partition, wherever they were written', async () => {
+  await using driver = new TopologyTestDriver(clickTopology, { partitions: 3 })
+  for (const partition of [0, 1, 2]) {
+    await driver.input(clicks).send(null, click('ada'), { partition })
+  }
+  expect(driver.output(perUser).values()).toEqual([1, 2, 3])
+  expect(driver.store('clicks-per-user').get('ada')).toBe(3)
 })
