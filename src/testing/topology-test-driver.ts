@@ -93,11 +93,6 @@ export class TopologyTestDriver implements AsyncDisposable {
     this.#tasks = new DriverTasks({ topology, partitions, clock, counters, cacheMaxBytes, serdes })
   }
 
-  /** The wall clock. */
-  get nowMs(): number {
-    return this.#clock.nowMs()
-  }
-
   input<K, V>(topic: Topic<K, V>): TestInput<K, V> {
     const known = this.#tasks.inputTopics
     if (!known.includes(topic.name)) throw notRead(topic.name, known)
