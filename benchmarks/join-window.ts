@@ -10,18 +10,9 @@
  *
  *     node --conditions=millrace-source benchmarks/join-window.ts [--left]
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { json, string, topic, topology } from 'millrace'
-import { systemClock } from '../src/core/clock.ts'
-import { silentLogger } from '../src/core/logger.ts'
-import { newThreadCounters } from '../src/core/metrics.ts'
-import { noHeaders, type RawRecord } from '../src/core/record.ts'
-import type { RecordRun } from '../src/kafka/client/record-run.ts'
-import { Task } from '../src/runtime/task/task.ts'
-import { openLmdbBackend } from '../src/state/lmdb/lmdb-backend.ts'
+import { LocalTask, type Sent } from './harness/local-task.ts'
 
 const { values: options } = parseArgs({ options: { left: { type: 'boolean', default: false } } })
 const START_MS = 1_700_000_000_000
@@ -30,12 +21,6 @@ const WINDOW_MS = 300_000
 const COMMIT_RECORDS = 20_000
 const MEASURED = 100_000
 const HOT_PAYMENTS = 20
-
-interface Sent {
-  readonly name: 'orders' | 'payments'
-  readonly key: string
-  readonly timestampMs: number
-}
 
 const orders = topic('orders', { key: string, value: json<object>() })
 const payments = topic('payments', { key: string, value: json<object>() })
@@ -48,112 +33,24 @@ const shop = topology('shop', (builder) => {
   joined.to(output)
 })
 
-const order = Buffer.from(
-  '{"orderId":"o-1","customerId":"c-1","eventType":"ORDER_CREATED","amount":12.5,"currency":"EUR"}',
-)
-const payment = Buffer.from('{"paymentId":"p-1","eventType":"PAYMENT_RECEIVED","method":"CARD"}')
-
-/** A task that is fed by hand. */
-class Shop {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'millrace-join-'))
-  readonly #backend = openLmdbBackend(this.#directory)
-  readonly #waiting: Sent[] = []
-  readonly #task: Task
-  outputs = 0
-
-  constructor() {
-    this.#task = new Task({
-      id: '0_0',
-      topology: shop,
-      applicationId: 'shop',
-      sources: ['orders', 'payments'].map((name) => ({ topic: name, partition: 0 })),
-      partitions: 1,
-      supply: {
-        take: (name) => this.#take(name),
-        mayHaveMore: () => false,
-        heardMs: () => -1,
-        wake: () => {},
-      },
-      collector: {
-        send: (name) => {
-          if (name === output.name) this.outputs++
-        },
-        partitionCount: () => 1,
-      },
-      backend: () => this.#backend,
-      clock: systemClock,
-      logger: silentLogger,
-      counters: newThreadCounters(),
-      cacheMaxBytes: 0,
-      readCacheMaxBytes: 8 * 1024 * 1024,
-      onCommitRequest: () => {},
-      openSerde: () => {},
-    })
-    this.#task.start(
-      ['orders', 'payments'].map((name) => ({
-        topic: name,
-        partition: 0,
-        offset: 0,
-        metadata: '',
-      })),
-    )
-  }
-
-  #take(name: string): RecordRun | undefined {
-    const sent = this.#waiting[0]
-    if (sent === undefined || sent.name !== name) return undefined
-    this.#waiting.length = 0
-    return runOf({
-      topic: name,
-      partition: 0,
-      offset: 0,
-      timestampMs: sent.timestampMs,
-      key: Buffer.from(sent.key),
-      value: name === 'orders' ? order : payment,
-      headers: noHeaders,
-    })
-  }
-
-  /** CPU microseconds a record. */
-  send(records: number, sentOf: (index: number) => Sent): number {
-    const start = process.cpuUsage()
-    for (let index = 0; index < records; index++) {
-      this.#waiting.push(sentOf(index))
-      this.#task.process(1)
-      if (index % COMMIT_RECORDS === COMMIT_RECORDS - 1) this.#commit()
-    }
-    const { user, system } = process.cpuUsage(start)
-    return Number(((user + system) / records).toFixed(2))
-  }
-
-  #commit(): void {
-    this.#task.prepareCommit()
-    this.#task.committed()
-    const { stores } = this.#task
-    stores.beginCheckpoint(() => 1)
-    while (stores.isCheckpointing) stores.writeSlice()
-  }
-
-  async close(): Promise<void> {
-    this.#task.close()
-    await this.#backend.close()
-    rmSync(this.#directory, { recursive: true })
-  }
+const anOrder = {
+  topic: orders.name,
+  value: Buffer.from(
+    '{"orderId":"o-1","customerId":"c-1","eventType":"ORDER_CREATED","amount":12.5,"currency":"EUR"}',
+  ),
+}
+const aPayment = {
+  topic: payments.name,
+  value: Buffer.from('{"paymentId":"p-1","eventType":"PAYMENT_RECEIVED","method":"CARD"}'),
 }
 
-function runOf(record: RawRecord): RecordRun {
-  let isRead = false
-  return {
-    ...record,
-    next: () => {
-      const isFirst = !isRead
-      isRead = true
-      return isFirst
-    },
-    endOffset: record.offset + 1,
-    sizeBytes: 0,
-  }
-}
+const newShop = (): LocalTask =>
+  new LocalTask({
+    topology: shop,
+    inputs: [orders.name, payments.name],
+    output: output.name,
+    commitRecords: COMMIT_RECORDS,
+  })
 
 const MOMENT_RECORDS = 500
 
@@ -169,13 +66,13 @@ async function measured(
   keys: number,
   keyOf: (at: number) => number,
 ): Promise<object> {
-  const running = new Shop()
+  const running = newShop()
   const stepMs = WINDOW_MS / keys
   let sent = 0
   const next = (): Sent => {
     const at = sent++
     return {
-      name: at % 2 === 0 ? 'orders' : 'payments',
+      ...(at % 2 === 0 ? anOrder : aPayment),
       key: `key-${keyOf(at)}`,
       timestampMs: START_MS + Math.floor((at * stepMs) / 2),
     }
@@ -189,18 +86,18 @@ async function measured(
 }
 
 async function hot(records: number): Promise<object> {
-  const running = new Shop()
+  const running = newShop()
   const stepMs = WINDOW_MS / records
   let sent = 0
-  const nextOf = (name: Sent['name']) => (): Sent => ({
-    name,
+  const nextOf = (what: Pick<Sent, 'topic' | 'value'>) => (): Sent => ({
+    ...what,
     key: 'hot',
     timestampMs: START_MS + Math.floor(sent++ * stepMs),
   })
-  running.send(records, nextOf('orders'))
-  const cpuMicrosPerRecord = running.send(MEASURED, nextOf('orders'))
+  running.send(records, nextOf(anOrder))
+  const cpuMicrosPerRecord = running.send(MEASURED, nextOf(anOrder))
   const before = running.outputs
-  const eachPayment = running.send(HOT_PAYMENTS, nextOf('payments'))
+  const eachPayment = running.send(HOT_PAYMENTS, nextOf(aPayment))
   const matches = (running.outputs - before) / HOT_PAYMENTS
   await running.close()
   return {

@@ -5,6 +5,7 @@ import {
   string,
   topic,
   topology,
+  tumbling,
   type FixedKeyProcessor,
 } from 'millrace'
 
@@ -22,6 +23,15 @@ const setting = (name: string): string => {
 const workload = setting('BENCH_WORKLOAD')
 const outTopic = setting('BENCH_OUT')
 const backend = process.env['BENCH_STORE'] === 'memory' ? 'memory' : 'lmdb'
+
+interface Order {
+  readonly amount: number
+}
+
+interface Total {
+  readonly count: number
+  readonly sum: number
+}
 
 const remembering: FixedKeyProcessor<string, string, string> = {
   process: (record, context) => {
@@ -50,6 +60,22 @@ export default topology(setting('BENCH_APP'), (builder) => {
       .groupByKey()
       .count({ store: keyValueStore('counts', { key: string, value: json<number>(), backend }) })
       .toStream()
+      .to(output)
+  } else if (workload === 'W3') {
+    // How many orders of how much a customer has in each five minutes.
+    const input = topic(setting('BENCH_IN'), { key: string, value: json<Order>() })
+    const output = topic(outTopic, { key: string, value: json<Total & { windowStart: number }>() })
+    builder
+      .stream(input)
+      .groupByKey()
+      .windowedBy(tumbling('5m', { grace: '0ms' }))
+      .aggregate<Total>(
+        () => ({ count: 0, sum: 0 }),
+        ({ amount }, { count, sum }) => ({ count: count + 1, sum: sum + amount }),
+        { store: { name: 'windows', backend } },
+      )
+      .toStream()
+      .map((total, { key }) => [key.key, { windowStart: key.window.startMs, ...total! }])
       .to(output)
   } else if (workload === 'W4') {
     // Orders and payments merged, at most five minutes apart.

@@ -19,7 +19,7 @@ import { measureThroughput } from './harness/throughput.ts'
 import { makeJoinInput } from './harness/payments.ts'
 import { measureRestore } from './harness/restore.ts'
 import { makeInput } from './harness/topics.ts'
-import { hasLatency, workloads, type Workload } from './harness/workloads.ts'
+import { customersOf, hasLatency, workloads, type Workload } from './harness/workloads.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -56,7 +56,7 @@ for (const workload of wanted) {
     continue
   }
   say(`${workload}: throughput`)
-  const { startMs, ...topics } = await inputOf(workload === 'W4' ? 'join' : 'orders')
+  const { startMs, ...topics } = await inputOf(workload)
   const throughput = await withPeer(workload, topics, (run) =>
     measureThroughput(port, run, { records, startMs }),
   )
@@ -75,15 +75,17 @@ await port.close()
 process.exitCode = failed ? 1 : 0
 
 /** Made once, for all workloads that read the same. */
-async function inputOf(kind: 'orders' | 'join'): Promise<Input> {
+async function inputOf(workload: Workload): Promise<Input> {
+  const customers = customersOf(workload)
+  const kind = workload === 'W4' ? 'join' : `orders of ${customers} customers`
   const known = inputs.get(kind)
   if (known !== undefined) return known
   say(`writing ${records} records`)
   const [input, input2] = [`bench-in-${randomUUID()}`, `bench-in-${randomUUID()}`]
   const made =
-    kind === 'join'
+    workload === 'W4'
       ? { input, input2, startMs: await makeJoinInput(port, input, input2, records) }
-      : { input, startMs: await makeInput(port, input, records) }
+      : { input, startMs: await makeInput(port, input, { records, customers }) }
   inputs.set(kind, made)
   return made
 }

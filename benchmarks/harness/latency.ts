@@ -7,6 +7,7 @@ import type { KafkaPort } from '../../src/kafka/port.ts'
 import { orderIndexOf, orderKey } from './orders.ts'
 import { peerEnvironment, type PeerRun } from './peer-environment.ts'
 import { PeerProcess } from './peer-process.ts'
+import { customersOf, type Workload } from './workloads.ts'
 import { createTopic, orderProducer, partitionsOf, sendOrder } from './topics.ts'
 
 const RECORDS_PER_SECOND = 10_000
@@ -40,7 +41,7 @@ export async function measureLatency(port: KafkaPort, run: PeerRun): Promise<Lat
     await systemClock.sleep(STARTED_MS)
     const arrivals = new Arrivals(port, run)
     const startMs = systemClock.nowMs()
-    await sendSteadily(port, run.input)
+    await sendSteadily(port, run)
     const sentMs = systemClock.nowMs()
     await arrivals.all()
     const cpuSeconds =
@@ -67,13 +68,14 @@ export async function measureLatency(port: KafkaPort, run: PeerRun): Promise<Lat
   }
 }
 
-async function sendSteadily(port: KafkaPort, topic: string): Promise<void> {
+async function sendSteadily(port: KafkaPort, { input, workload }: PeerRun): Promise<void> {
+  const customers = customersOf(workload)
   const producer = await orderProducer(port, 2)
   const startMs = systemClock.nowMs()
   for (let sent = 0; sent < RECORDS;) {
     const nowMs = systemClock.nowMs()
     const due = Math.min(RECORDS, ((nowMs - startMs) * RECORDS_PER_SECOND) / 1_000)
-    for (; sent < due; sent++) sendOrder(producer, topic, sent, nowMs)
+    for (; sent < due; sent++) sendOrder(producer, input, sent, nowMs, customers)
     await systemClock.sleep(1)
   }
   await producer.flush()
@@ -104,7 +106,7 @@ class Arrivals {
 
   constructor(port: KafkaPort, run: PeerRun) {
     this.#output = run.output
-    this.#indexOf = run.workload === 'W0' ? (_, value) => orderIndexOf(value) : indexOfCount()
+    this.#indexOf = indexOf(run.workload)
     this.#fetcher = new Fetcher({
       port,
       clock: systemClock,
@@ -152,16 +154,19 @@ class Arrivals {
   }
 }
 
-/**
- * The count says the how-manieth order of its key an output answers; -1 where it follows no other.
- */
-function indexOfCount(): (key: string, value: Uint8Array) => number {
+/** Which order an output answers; -1 where it is none. */
+function indexOf(workload: Workload): (key: string, value: Uint8Array) => number {
+  if (workload === 'W0') return (_, value) => orderIndexOf(value)
+  const customers = customersOf(workload)
   const ordersOf = new Map<string, number[]>()
   for (let index = 0; index < RECORDS; index++) {
-    const key = orderKey(index)
+    const key = orderKey(index, customers)
     const orders = ordersOf.get(key)
     if (orders === undefined) ordersOf.set(key, [index])
     else orders.push(index)
   }
+  // Of a window only the order of a customer's outputs says it.
+  if (workload === 'W3') return (key) => ordersOf.get(key)?.shift() ?? -1
+  // The count says the how-manieth order of its key it is.
   return (key, value) => ordersOf.get(key)?.[Number(Buffer.from(value).toString()) - 1] ?? -1
 }

@@ -20,5 +20,5 @@ test('orders are those that other stream processors are measured with', () => {
       '{"orderId":"o-999","customerId":"c-52092","eventType":"ORDER_CREATED","amount":282.62,"currency":"EUR","region":"eu-central-1","ts":1795473300999}',
     ],
   ])
-  expect(orderIndexOf(Buffer.from(orderJson(42, 0)))).toBe(42)
+  expect(orderIndexOf(Buffer.from(orderJson(42, 0, 10_000)))).toBe(42)
 })

@@ -2,7 +2,8 @@
  * The input of the workloads: each record is a pure function of its index, so that the truth about
  * an output needs no bookkeeping.
  */
-const KEYS = 100_000n
+/** Unless a workload has fewer. */
+export const CUSTOMERS = 100_000
 const CENTS_MIN = 100
 const CENTS_RANGE = 50_000n
 
@@ -17,15 +18,19 @@ function mixed(index: bigint): bigint {
 const floorMod = (value: bigint, modulus: bigint): number =>
   Number(((value % modulus) + modulus) % modulus)
 
-const amountOf = (index: number): string =>
-  ((CENTS_MIN + floorMod(mixed(~BigInt(index)), CENTS_RANGE)) / 100).toFixed(2)
+/** In cents. */
+export const centsOf = (index: number): number =>
+  CENTS_MIN + floorMod(mixed(~BigInt(index)), CENTS_RANGE)
 
-/** One of 100,000 customers. */
-export const orderKey = (index: number): string => `c-${floorMod(mixed(BigInt(index)), KEYS)}`
+const amountOf = (index: number): string => (centsOf(index) / 100).toFixed(2)
+
+/** One of so many customers. */
+export const orderKey = (index: number, customers = CUSTOMERS): string =>
+  `c-${floorMod(mixed(BigInt(index)), BigInt(customers))}`
 
 /** JSON of some 160 bytes. */
-export const orderJson = (index: number, timestampMs: number): string =>
-  `{"orderId":"o-${index}","customerId":"${orderKey(index)}","eventType":"ORDER_CREATED"` +
+export const orderJson = (index: number, timestampMs: number, customers = CUSTOMERS): string =>
+  `{"orderId":"o-${index}","customerId":"${orderKey(index, customers)}","eventType":"ORDER_CREATED"` +
   `,"amount":${amountOf(index)},"currency":"EUR","region":"eu-central-1","ts":${timestampMs}}`
 
 /** The index of an order, from its JSON or a value made of it. */

@@ -55,17 +55,22 @@ export function sendOrder(
   topic: string,
   index: number,
   timestampMs: number,
+  customers: number,
 ): void {
-  const key = Buffer.from(orderKey(index))
-  const value = Buffer.from(orderJson(index, timestampMs))
+  const key = Buffer.from(orderKey(index, customers))
+  const value = Buffer.from(orderJson(index, timestampMs, customers))
   producer.send(topic, null, timestampMs, key, value, noHeaders)
 }
 
 /** A topic of so many orders, 1 ms apart; returns the time of the first. */
-export async function makeInput(port: KafkaPort, topic: string, records: number): Promise<number> {
+export async function makeInput(
+  port: KafkaPort,
+  topic: string,
+  { records, customers }: { readonly records: number; readonly customers: number },
+): Promise<number> {
   const startMs = systemClock.nowMs() - records
   await fill(port, [topic], records, (producer, index) =>
-    sendOrder(producer, topic, index, startMs + index),
+    sendOrder(producer, topic, index, startMs + index, customers),
   )
   return startMs
 }

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { noHeaders, type RawRecord } from '../../src/core/record.ts'
-import { orderJson, orderKey } from './orders.ts'
+import { centsOf, orderJson, orderKey } from './orders.ts'
 import { orderTimeMs, paymentJson, paymentTimeMs } from './payments.ts'
 import { verifierOf } from './verify.ts'
+import type { Workload } from './workloads.ts'
 
 const START_MS = 1_700_000_000_000
 
@@ -22,7 +23,7 @@ const passedOn = (index: number): RawRecord => {
 }
 
 const problems = (
-  workload: 'W0' | 'W1' | 'W4',
+  workload: Workload,
   outputs: readonly RawRecord[],
   records = 3,
 ): readonly string[] => {
@@ -76,5 +77,25 @@ test('joined orders are checked each, and for those that are missing or there tw
   expect(problems('W4', [...all, joined(4)], 10)).toEqual([
     'order 4 is not joined',
     '5 outputs of 4 orders',
+  ])
+})
+
+test('windows are checked output by output, and for their sums', () => {
+  const windowStart = START_MS - (START_MS % 300_000)
+  const sumOf = (index: number, change: object = {}): RawRecord => {
+    const total = { windowStart, count: 1, sum: centsOf(index) / 100, ...change }
+    return output(orderKey(index, 10_000), JSON.stringify(total))
+  }
+  expect(problems('W3', [sumOf(0), sumOf(1), sumOf(2)])).toEqual([])
+  expect(problems('W3', [sumOf(0), sumOf(1)])).toEqual([
+    expect.stringMatching(/^c-\d+ from \d+ ended as undefined, not as /),
+    '2 windows of 3',
+    '2 outputs of 3 orders',
+  ])
+  expect(problems('W3', [sumOf(0), sumOf(1), sumOf(2, { count: 2 })])).toEqual([
+    expect.stringContaining('"count":2'),
+  ])
+  expect(problems('W3', [sumOf(0), sumOf(1), sumOf(2, { sum: 1 })])).toEqual([
+    expect.stringContaining('"sum":1}, not as'),
   ])
 })

@@ -1,7 +1,7 @@
 import type { RawRecord } from '../../src/core/record.ts'
-import { orderIndexOf, orderJson, orderKey } from './orders.ts'
+import { centsOf, orderIndexOf, orderJson, orderKey } from './orders.ts'
 import { isPaid, orderId, orderTimeMs, paymentJson, paymentTimeMs } from './payments.ts'
-import type { Workload } from './workloads.ts'
+import { customersOf, type Workload } from './workloads.ts'
 
 /** Checks outputs one by one, in the order of their partitions. */
 export interface Verifier {
@@ -18,12 +18,15 @@ const wrongNumber = (outputs: number, records: number): readonly string[] =>
 
 /** For outputs of the first `records` orders, or orders and payments, which began at `startMs`. */
 export function verifierOf(workload: Workload, records: number, startMs: number): Verifier {
+  const customers = customersOf(workload)
   switch (workload) {
     case 'W0':
-      return passesOn(records, startMs)
+      return passesOn(records, startMs, customers)
     case 'W1':
     case 'W2':
-      return counts(records)
+      return counts(records, customers)
+    case 'W3':
+      return sums(records, startMs, customers)
     case 'W4':
       return joins(records / 2, startMs)
     case 'W5':
@@ -36,7 +39,7 @@ export const outputsOf = (workload: Workload, records: number): number =>
   workload === 'W4' ? (records / 2 / 5) * 4 : records
 
 /** Each order once, in the order of its partition, the same but for `processed`. */
-function passesOn(records: number, startMs: number): Verifier {
+function passesOn(records: number, startMs: number, customers: number): Verifier {
   const problems: string[] = []
   const lastOf = new Map<number, number>()
   let outputs = 0
@@ -46,9 +49,10 @@ function passesOn(records: number, startMs: number): Verifier {
       if (problems.length >= PROBLEMS_MAX) return
       const text = textOf(value)
       const index = orderIndexOf(value ?? Buffer.from('{}'))
-      const order = JSON.parse(orderJson(index, startMs + index)) as object
+      const order = JSON.parse(orderJson(index, startMs + index, customers)) as object
       if (text !== JSON.stringify({ ...order, processed: true })) problems.push(`wrong: ${text}`)
-      if (textOf(key) !== orderKey(index)) problems.push(`order ${index} under ${textOf(key)}`)
+      if (textOf(key) !== orderKey(index, customers))
+        problems.push(`order ${index} under ${textOf(key)}`)
       const last = lastOf.get(partition) ?? -1
       if (index <= last) problems.push(`order ${index} after ${last} in partition ${partition}`)
       lastOf.set(partition, index)
@@ -58,7 +62,7 @@ function passesOn(records: number, startMs: number): Verifier {
 }
 
 /** Each count of a key follows the one before, and the last one is right. */
-function counts(records: number): Verifier {
+function counts(records: number, customers: number): Verifier {
   const problems: string[] = []
   const counted = new Map<string, number>()
   let outputs = 0
@@ -75,7 +79,7 @@ function counts(records: number): Verifier {
     problems: () => {
       const wanted = new Map<string, number>()
       for (let index = 0; index < records; index++) {
-        const key = orderKey(index)
+        const key = orderKey(index, customers)
         wanted.set(key, (wanted.get(key) ?? 0) + 1)
       }
       const wrong = [...wanted].filter(([key, count]) => counted.get(key) !== count)
@@ -109,6 +113,55 @@ function joins(orders: number, startMs: number): Verifier {
       )
       const lost = missing.slice(0, PROBLEMS_MAX).map((index) => `order ${index} is not joined`)
       return [...problems, ...lost, ...wrongNumber(seen.size, outputsOf('W4', 2 * orders))]
+    },
+  }
+}
+
+const WINDOW_MS = 300_000
+
+/** Each count of a key and a window follows the one before; the last one is right, and its sum. */
+function sums(records: number, startMs: number, customers: number): Verifier {
+  interface Total {
+    readonly windowStart: number
+    readonly count: number
+    readonly sum: number
+  }
+  const problems: string[] = []
+  const totals = new Map<string, { count: number; sum: number }>()
+  let outputs = 0
+  return {
+    check: ({ key, value }) => {
+      outputs += 1
+      const total = JSON.parse(textOf(value)) as Total
+      const name = `${textOf(key)} from ${total.windowStart}`
+      const count = (totals.get(name)?.count ?? 0) + 1
+      totals.set(name, { count, sum: total.sum })
+      if (problems.length < PROBLEMS_MAX && total.count !== count) {
+        problems.push(`${name} is ${textOf(value)}, not of ${count} orders`)
+      }
+    },
+    problems: () => {
+      const wanted = new Map<string, { count: number; cents: number }>()
+      for (let index = 0; index < records; index++) {
+        const timestampMs = startMs + index
+        const name = `${orderKey(index, customers)} from ${timestampMs - (timestampMs % WINDOW_MS)}`
+        const total = wanted.get(name) ?? { count: 0, cents: 0 }
+        total.count += 1
+        total.cents += centsOf(index)
+        wanted.set(name, total)
+      }
+      const wrong = [...wanted].filter(([name, { count, cents }]) => {
+        const total = totals.get(name)
+        return total?.count !== count || Math.round(total.sum * 100) !== cents
+      })
+      const ends = wrong
+        .slice(0, PROBLEMS_MAX)
+        .map(
+          ([name, total]) =>
+            `${name} ended as ${JSON.stringify(totals.get(name))}, not as ${JSON.stringify(total)}`,
+        )
+      const others = totals.size === wanted.size ? [] : [`${totals.size} windows of ${wanted.size}`]
+      return [...problems, ...ends, ...others, ...wrongNumber(outputs, records)]
     },
   }
 }

@@ -52,6 +52,7 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
     if (startMs > saved.observedMs) saved.observedMs = startMs
     const text = layout.localText(keyBytes, startMs, sequence)
     this.#rows.rows.buffer.putNew(text, timestampedText(valueBytes, timestampMs))
+    this.#rows.wrote()
   }
 
   #remember(keyBytes: Uint8Array, startMs: number, value: V, valueBytes: number): void {

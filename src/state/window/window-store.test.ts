@@ -148,6 +148,17 @@ describe.each(kinds)('a window store on $backend with a cache of $cacheMaxBytes 
     expect(under.log).toHaveLength(logged)
   })
 
+  test('what expires keeps pace with what is put, however seldom there is a commit', async () => {
+    await using under = await open({ cached: false })
+    for (let minute = 0; minute < 3_000; minute++) {
+      for (let key = 0; key < 10; key++) under.store.put(at(`key-${key}`, minute * MINUTE), minute)
+    }
+    under.commit()
+    // Fifteen minutes are needed; a few hundred rows may have come since it was looked last.
+    expect(under.localRows).toBeLessThan(1_000)
+    expect([...under.store.all()]).toHaveLength(100)
+  })
+
   test('a jump of time expires no more at a commit than fits', async () => {
     await using under = await open({ cached: false })
     for (let row = 0; row < 25_000; row++) under.store.put(at(`key-${row}`, 0), row)

@@ -4,9 +4,9 @@ import { KeySpace } from '../key-value/key-space.ts'
 import { RecordCache } from '../key-value/record-cache.ts'
 import { Rows } from '../key-value/rows.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
-import { type ByteString, byteString, bytesOf } from '../byte-string.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
 import type { ChangelogWriter, KeyValue } from '../store.ts'
+import { Expiry } from './expiry.ts'
 import { RowLayout, type Slot } from './row-layout.ts'
 import { SavedProgress } from './saved-progress.ts'
 
@@ -15,8 +15,6 @@ export type WindowedSpec<K, V> = WindowStoreSpec<K, V> | SessionStoreSpec<K, V>
 
 /** Kafka Streams deletes by segments of half the retention, but at least of a minute. */
 const SEGMENT_MIN_MS = 60_000
-/** So that one commit does not carry all that a jump of time has expired. */
-const EXPIRED_PER_FLUSH_MAX = 10_000
 /** A guess at what a row takes in a cache. */
 const CACHED_ROW_BYTES = 200
 /** Of so many groups each is looked into; beyond, the empty ones are stepped over. */
@@ -32,13 +30,11 @@ export class WindowedRows<K, V> {
   readonly #spec: WindowedSpec<K, V>
   readonly #segmentMs: number
   readonly #cacheMaxBytes: number
-  /** Everything before it was deleted; null: nothing was, since this store was opened. */
-  #deletedTo: Buffer | null = null
-  #deletedToMs = 0
+  readonly #expiry: Expiry
   /** The largest time that has left the cache. */
   #leftMs = -1
-  /** What has expired until then is dealt with. */
-  #checkedToMs = 0
+  /** Whether all rows fit a cache, as of when rows of an earlier time had expired. */
+  #fits = { asOfMs: -1, answer: false }
 
   constructor(spec: WindowedSpec<K, V>, context: KeyValueStoreContext) {
     const layout: RowLayout<K> = new RowLayout(spec as unknown as WindowStoreSpec<K, never>)
@@ -57,6 +53,7 @@ export class WindowedRows<K, V> {
           )
         : undefined
     this.saved = new SavedProgress(this.rows.buffer, context.changelog)
+    this.#expiry = new Expiry(this.rows.buffer, layout)
   }
 
   get layer(): RecordCache<Slot<K>, V> | Rows<Slot<K>, V> {
@@ -65,18 +62,20 @@ export class WindowedRows<K, V> {
 
   /** The earliest time whose rows are seen. */
   get visibleFromMs(): number {
-    if (this.cache !== undefined) return this.#deletedToMs
+    if (this.cache !== undefined) return this.#expiry.deletedToMs
     return Math.max(0, this.saved.observedMs - this.#spec.retentionMs + 1)
   }
 
   /** The earliest time whose rows are there, though they may have expired. */
   get keptFromMs(): number {
-    return this.cache === undefined ? this.#liveFromMs : this.#deletedToMs
+    return this.cache === undefined
+      ? this.#liveFrom(this.saved.observedMs)
+      : this.#expiry.deletedToMs
   }
 
-  /** Rows of an earlier time may be deleted. */
-  get #liveFromMs(): number {
-    const before = this.saved.observedMs - this.#spec.retentionMs
+  /** Rows of an earlier time may be deleted, once a time was put. */
+  #liveFrom(timeMs: number): number {
+    const before = timeMs - this.#spec.retentionMs
     return before <= 0 ? 0 : this.layout.groupOf(before - (before % this.#segmentMs))
   }
 
@@ -87,8 +86,16 @@ export class WindowedRows<K, V> {
   write(key: Slot<K>, value: V | null, timestampMs: number): void {
     const timeMs = this.layout.timeOf(key)
     if (timeMs > this.saved.observedMs) this.saved.observedMs = timeMs
-    // It would be kept for nobody to see, and beyond the reach of `expire`.
+    // It would be kept for nobody to see, and beyond the reach of what expires.
     if (timeMs >= this.keptFromMs) this.layer.write(key, value, timestampMs)
+    this.wrote()
+  }
+
+  /** After a put: deletes some of what has expired meanwhile. */
+  wrote(): void {
+    if (!this.#expiry.isDue()) return
+    const liveFromMs = this.#liveFrom(this.cache ? this.#leftMs : this.saved.observedMs)
+    if (this.#mustDelete(liveFromMs)) this.#expiry.afterPuts(liveFromMs)
   }
 
   /** In Kafka Streams what lies below a cache knows only the times that have left it. */
@@ -162,38 +169,30 @@ export class WindowedRows<K, V> {
     yield* this.#inOrder(together, direction)
   }
 
-  /** Deletes what has expired, here only: the changelog has a retention of its own. */
-  expire(): void {
-    const liveFromMs = this.#liveFromMs
-    if (liveFromMs <= this.#checkedToMs) return
-    if (this.#fitsCache()) {
-      this.#checkedToMs = liveFromMs
-      return
-    }
-    const { buffer } = this.rows
-    const end = this.layout.groupStart(liveFromMs)
-    const expired: ByteString[] = []
-    for (const [key] of buffer.range(this.#deletedTo, end, 'forward')) {
-      expired.push(byteString(key))
-      if (expired.length === EXPIRED_PER_FLUSH_MAX) break
-    }
-    for (const key of expired) buffer.put(key, null)
-    const last = expired.at(EXPIRED_PER_FLUSH_MAX - 1)
-    this.#deletedTo = last === undefined ? end : bytesOf(last)
-    this.#deletedToMs = this.layout.groupAt(this.#deletedTo)
-    if (last === undefined) this.#checkedToMs = liveFromMs
+  /** What has expired is deleted here only: the changelog has a retention of its own. */
+  #mustDelete(liveFromMs: number): boolean {
+    if (!this.#expiry.isBehind(liveFromMs)) return false
+    // In Kafka Streams a cache shows what it holds, expired or not, until it needs the room.
+    if (!this.#fitsCache(liveFromMs)) return true
+    this.#expiry.passOver(liveFromMs)
+    return false
   }
 
-  /** In Kafka Streams a cache shows what it holds, expired or not, until it needs the room. */
-  #fitsCache(): boolean {
+  /** To count is dear: once for each stretch of time that expires. */
+  #fitsCache(liveFromMs: number): boolean {
     if (this.cache === undefined) return false
-    return this.layer.approximateCount() * CACHED_ROW_BYTES <= this.#cacheMaxBytes
+    if (this.#fits.asOfMs !== liveFromMs) {
+      const bytes = this.layer.approximateCount() * CACHED_ROW_BYTES
+      this.#fits = { asOfMs: liveFromMs, answer: bytes <= this.#cacheMaxBytes }
+    }
+    return this.#fits.answer
   }
 
   flush(meta: RecordMeta): void {
     this.cache?.flush()
     this.rows.restored()
-    this.expire()
+    const liveFromMs = this.#liveFrom(this.saved.observedMs)
+    if (this.#mustDelete(liveFromMs)) this.#expiry.beforeCommit(liveFromMs)
     this.saved.save(meta)
   }
 
@@ -201,9 +200,7 @@ export class WindowedRows<K, V> {
     this.cache?.clear()
     this.rows.clear()
     this.saved.forget()
-    this.#deletedTo = null
-    this.#deletedToMs = 0
-    this.#checkedToMs = 0
+    this.#expiry.reset()
   }
 
   *#groups(fromMs: number, toMs: number, direction: Direction): Generator<number, undefined> {

@@ -1,0 +1,127 @@
+/** A task that is fed by hand, with its stores in LMDB and no Kafka: nothing else is measured. */
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Topology } from 'millrace'
+import { systemClock } from '../../src/core/clock.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import { newThreadCounters } from '../../src/core/metrics.ts'
+import { noHeaders, type RawRecord } from '../../src/core/record.ts'
+import type { RecordRun } from '../../src/kafka/client/record-run.ts'
+import { Task } from '../../src/runtime/task/task.ts'
+import { openLmdbBackend } from '../../src/state/lmdb/lmdb-backend.ts'
+
+export interface Sent {
+  readonly topic: string
+  readonly key: string
+  readonly value: Uint8Array
+  readonly timestampMs: number
+}
+
+export interface LocalTaskOptions {
+  readonly topology: Topology
+  readonly inputs: readonly string[]
+  readonly output: string
+  /** Between two commits, each with a checkpoint. */
+  readonly commitRecords: number
+}
+
+export class LocalTask {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'millrace-task-'))
+  readonly #backend = openLmdbBackend(this.#directory)
+  readonly #waiting: Sent[] = []
+  readonly #task: Task
+  readonly #commitRecords: number
+  #sent = 0
+  outputs = 0
+
+  constructor({ topology, inputs, output, commitRecords }: LocalTaskOptions) {
+    this.#commitRecords = commitRecords
+    this.#task = new Task({
+      id: '0_0',
+      topology,
+      applicationId: topology.name,
+      sources: inputs.map((topic) => ({ topic, partition: 0 })),
+      partitions: 1,
+      supply: {
+        take: (name) => this.#take(name),
+        mayHaveMore: () => false,
+        heardMs: () => -1,
+        wake: () => {},
+      },
+      collector: {
+        send: (name) => {
+          if (name === output) this.outputs++
+        },
+        partitionCount: () => 1,
+      },
+      backend: () => this.#backend,
+      clock: systemClock,
+      logger: silentLogger,
+      counters: newThreadCounters(),
+      cacheMaxBytes: 0,
+      readCacheMaxBytes: 8 * 1024 * 1024,
+      onCommitRequest: () => {},
+      openSerde: () => {},
+    })
+    this.#task.start(inputs.map((topic) => ({ topic, partition: 0, offset: 0, metadata: '' })))
+  }
+
+  #take(name: string): RecordRun | undefined {
+    const sent = this.#waiting[0]
+    if (sent === undefined || sent.topic !== name) return undefined
+    this.#waiting.length = 0
+    const { topic, value, timestampMs } = sent
+    const key = Buffer.from(sent.key)
+    return runOf({ topic, partition: 0, offset: 0, timestampMs, key, value, headers: noHeaders })
+  }
+
+  /** CPU microseconds a record. */
+  send(records: number, next: () => Sent): number {
+    const start = process.cpuUsage()
+    for (let index = 0; index < records; index++) {
+      this.#waiting.push(next())
+      this.#task.process(1)
+      if (++this.#sent % this.#commitRecords === 0) this.#commit()
+    }
+    const { user, system } = process.cpuUsage(start)
+    return Number(((user + system) / records).toFixed(2))
+  }
+
+  #commit(): void {
+    this.#task.prepareCommit()
+    this.#task.committed()
+    const { stores } = this.#task
+    stores.beginCheckpoint(() => 1)
+    while (stores.isCheckpointing) stores.writeSlice()
+  }
+
+  /** In the local store, whatever can be seen of them. */
+  rows(store: string): number {
+    return this.#backend.store(store).approximateCount()
+  }
+
+  get diskBytes(): number {
+    return statSync(join(this.#directory, 'data.mdb')).size
+  }
+
+  async close(): Promise<void> {
+    this.#task.close()
+    await this.#backend.close()
+    rmSync(this.#directory, { recursive: true })
+  }
+}
+
+function runOf(record: RawRecord): RecordRun {
+  let isRead = false
+  return {
+    ...record,
+    next: () => {
+      const isFirst = !isRead
+      isRead = true
+      return isFirst
+    },
+    endOffset: record.offset + 1,
+    sizeBytes: 0,
+  }
+}
