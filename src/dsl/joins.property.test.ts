@@ -161,3 +161,34 @@ describe('a stream joined with a join of tables that is kept nowhere', () => {
     }
   })
 })
+
+describe.each([1, 2, 3, 4, 5, 6])('a stream joined with a global table (seed %i)', (seed) => {
+  test.each(['join', 'leftJoin'] as const)('by %s equals a look-up in a map', async (word) => {
+    const select = (value: number): string | null => (value === 0 ? null : `key-${value % 5}`)
+    await using driver = new TopologyTestDriver(
+      topology('looked-up', (builder) => {
+        const rows = builder.globalTable(right, { store: 'rows' })
+        const stream = builder.stream(left)
+        const isLeft = word === 'leftJoin'
+        const joined = isLeft
+          ? stream.leftJoin(rows, select, pair)
+          : stream.join(rows, select, pair)
+        joined.to(output)
+      }),
+    )
+    const rows = new Map<string, number>()
+    const expected: unknown[] = []
+    for (const { to, key, value } of inputsOf(seed)) {
+      await driver.input(sides[to]).send(key, value)
+      if (to === 'right') {
+        if (value === null) rows.delete(key)
+        else rows.set(key, value)
+      } else if (value !== null) {
+        const row = rows.get(select(value) ?? '') ?? null
+        if (row !== null || word === 'leftJoin') expected.push([key, pair(value, row)])
+      }
+    }
+    expect(driver.output(output).keyValues()).toEqual(expected)
+    expect([...driver.store('rows').all()]).toEqual(sorted(rows))
+  })
+})

@@ -65,7 +65,7 @@ export class GlobalOpening {
     return this.#stores
   }
 
-  /** Whether the ends have been reached that the topics had at the start. */
+  /** Whether tasks may look at the stores. */
   get isReady(): boolean {
     return this.#isReady
   }
@@ -170,22 +170,24 @@ export class GlobalOpening {
     this.#assigned.push({ topic: store.topic, partition })
   }
 
-  /** Looks whether the ends are reached; true when they are, for the first time. */
-  settle(): boolean {
-    if (this.#isReady || this.#stores === undefined) return false
-    for (const store of this.#stores.all) {
+  /** Looks whether the ends have been reached that the topics had at the start. */
+  hasReachedEnds(): boolean {
+    for (const store of this.#stores?.all ?? []) {
       for (const partition of store.partitions) {
         const key = topicPartitionKey(store.topic, partition)
         const target = this.#targets.get(key) ?? 0
         if ((store.position(partition) ?? 0) >= target) this.#targets.delete(key)
       }
     }
-    if (this.#targets.size > 0) return false
+    return this.#targets.size === 0
+  }
+
+  /** What was read up to the ends is on disk. */
+  settle(): void {
     this.#isReady = true
     const { clock, logger, counters } = this.#options
     const records = counters.globalRecords - this.#recordsBefore
     logger.info({ records, tookMs: clock.nowMs() - this.#startedAtMs }, 'global stores are read')
-    return true
   }
 
   /** Offsets that a store still has to read, as far as is known. */

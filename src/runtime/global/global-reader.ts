@@ -130,9 +130,10 @@ export class GlobalReader {
       if (stores.dirtyBytes() >= DIRTY_BYTES_MAX) this.#persist(stores)
     } while (applied > 0 && clock.nowMs() < untilMs)
     const nowMs = clock.nowMs()
-    if (opening.settle()) {
-      this.#wasReady = true
+    if (!opening.isReady && opening.hasReachedEnds()) {
       this.#persist(stores)
+      opening.settle()
+      this.#wasReady = true
     } else if (nowMs >= this.#persistedAtMs + checkpointIntervalMs) {
       this.#persist(stores)
     }
