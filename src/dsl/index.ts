@@ -1,3 +1,4 @@
+export type { AsyncMapper, AsyncOptions } from './async.ts'
 export type { TopologyBuilder } from './builder.ts'
 export type { CogroupedStream, SessionCogroup, WindowedCogroup } from './cogrouped-stream.ts'
 export {

@@ -2,6 +2,7 @@ import type { Decider } from '../operators/decide.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { StoreOption } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
+import { mapAsync, type AsyncMapper, type AsyncOptions } from './async.ts'
 import { decideFlow, type Decided } from './decided.ts'
 import { dedupeFlow, type Deduped, type DedupeOptions } from './dedupe.ts'
 import { detectFlow, type Detected, type DetectOptions } from './detected.ts'
@@ -40,6 +41,20 @@ export abstract class PatternWords<out K, out V, in S = NonNullable<K>> extends 
     const flow = this['~flow']
     const flowTo = (store: string): Flow => keyed(flow, store, erased({ key: options.key }))
     return decideFlow(flowTo, decider, options?.store)
+  }
+
+  /**
+   * A new value for each record, from a call that takes time: a database, another service. Records
+   * under way are kept in a store, so that a crash loses none; what was under way is called again,
+   * with the same `idempotencyKey`. Calls of a key follow one another, those of other keys go on
+   * beside them.
+   */
+  mapValuesAsync<V2>(
+    call: AsyncMapper<V, V2, K>,
+    options: AsyncOptions<NonNullable<K>, NonNullable<V>>,
+  ): Stream<K, V2, S> {
+    const flow = mapAsync(this['~flow'], call, options)
+    return flow.words.stream(flow)
   }
 
   /**

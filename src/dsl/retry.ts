@@ -1,4 +1,5 @@
 import type { Backoff } from '../operators/retry/backoff.ts'
+import type { RetryPolicy } from '../operators/retry/retry-policy.ts'
 import { retrying } from '../operators/retry/retrying.ts'
 import { json } from '../serde/json.ts'
 import { nullable } from '../serde/nullable.ts'
@@ -69,11 +70,12 @@ export function retriedStep(
   step: string,
   options: RetryOptions<never, never>,
 ): RetriedStep {
-  const { attempts, backoff, when = () => true, order = 'key', limit = WAITING_MAX } = options
-  check(step, options)
+  const { order = 'key', limit = WAITING_MAX } = options
+  checkRetry(step, options)
   const store = `${step}-retry`
   const { key, waiting } = waitingStoreFor(flow, { step, word: 'retry', store }, options)
-  const policy = { attempts, backoff, when, order, room: { store, key, value: waiting, limit } }
+  const room = { store, key, value: waiting, limit }
+  const policy = { ...retryPolicy(options), order, room }
   return { create: (inner) => retrying(inner, policy), store }
 }
 
@@ -102,7 +104,13 @@ export function waitingStoreFor(
   return spec as TimerStoreSpec & { readonly waiting: AnySerde }
 }
 
-function check(
+export const retryPolicy = ({
+  attempts,
+  backoff,
+  when = () => true,
+}: RetryOptions<never, never>): RetryPolicy => ({ attempts, backoff, when })
+
+export function checkRetry(
   step: string,
   { attempts, backoff, order, limit }: RetryOptions<never, never>,
 ): void {

@@ -12,8 +12,8 @@ import {
   type Simulation,
 } from './simulation.fixtures.ts'
 
-const calls = topic('calls', { key: string, value: json<number>() })
-const answers = topic('answers', { key: string, value: json<number>() })
+export const calls = topic('calls', { key: string, value: json<number>() })
+export const answers = topic('answers', { key: string, value: json<number>() })
 
 /** Every third record is in vain until a time of its own has come. */
 const lineIsBusy = (value: number, nowMs: number): boolean =>
@@ -28,7 +28,7 @@ const call: Processor<string, number, string, number> = {
 }
 
 /** Every fifth record is in vain for ever. */
-const isHopeless = (value: number): boolean => value % 5 === 4
+export const isHopeless = (value: number): boolean => value % 5 === 4
 
 const calling = topology('calling', { deadLetters: deadLetters('unanswered') }, (builder) => {
   builder
@@ -89,7 +89,8 @@ function seenIn(simulation: Simulation): Outcome {
   return seen as unknown as Outcome
 }
 
-export function retryScenario({ items, waves }: ScenarioSize): Scenario {
+/** `built` must do with calls what `calling` does. */
+export function retryScenario({ items, waves }: ScenarioSize, built = calling): Scenario {
   const input: readonly InputRecord[] = Array.from({ length: items }, (_, value) => ({
     topic: 'calls',
     key: keyOf(value),
@@ -112,7 +113,7 @@ export function retryScenario({ items, waves }: ScenarioSize): Scenario {
   }
   expect(new Set(keys.map((key) => partitionForKey(bytesOf(key), PARTITIONS))).size).toBe(2)
   return {
-    topology: calling,
+    topology: built,
     topics: ['calls', 'answers', 'unanswered'],
     waves: Array.from({ length: waves }, (_, wave) => input.slice(wave * size, (wave + 1) * size)),
     inputs: ['calls'],

@@ -53,6 +53,10 @@ export interface TimerStore<in out K> extends KeyValueStore<K, readonly KeyTimer
   ) => void
   /** All timers of the key with this name, by either clock. */
   readonly cancel: (key: K, name: string) => void
+  /** A timer that is known to be there. */
+  readonly unset: (key: K, name: string, atMs: number, clock: TimerClock) => void
+  /** The timers at that time or later, earliest first, which stay. */
+  readonly from: (clock: TimerClock, fromMs: number) => IterableIterator<DueTimer<K>>
   /** Puts at the end of the key's queue. */
   readonly append: (key: K, payload: Uint8Array) => void
   /** The key's queue from its head. */

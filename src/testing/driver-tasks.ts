@@ -133,6 +133,11 @@ export class DriverTasks {
     }
   }
 
+  /** How many asynchronous calls have not ended. */
+  get underWay(): number {
+    return this.#tasks.reduce((sum, task) => sum + task.underWay, 0)
+  }
+
   /** When the next timer of the wall clock is due; Infinity where there is none. */
   nextTimerMs(): number {
     return Math.min(Infinity, ...this.#tasks.map((task) => task.nextTimerMs()))

@@ -16,6 +16,9 @@ import type { Topic } from '../topology/topic.ts'
 import type { Topology } from '../topology/topology.ts'
 import { DriverTasks, type TestPartitions } from './driver-tasks.ts'
 
+/** Of the event loop, in which a call ends that waits for nobody. */
+const TURNS = 3
+
 /** For all drivers: topics, and so their serdes, are shared by the topologies that use them. */
 const schemas = new MemoryRegistry()
 
@@ -105,8 +108,9 @@ export class TopologyTestDriver implements AsyncDisposable {
       const { timestampMs = this.#clock.nowMs(), headers = noHeaders, partition = null } = options
       this.#tasks.topics.append(topic.name, partition, { timestampMs, key, value, headers })
       this.#tasks.run()
-      // Long enough for a schema to be found.
-      await (this.#asksRegistry ? yieldToEventLoop() : Promise.resolve())
+      // Long enough for a schema to be found, or for a call to end that waits for nobody.
+      const mayWait = this.#asksRegistry || this.#tasks.underWay > 0
+      await (mayWait ? this.#breathe() : Promise.resolve())
     }
     const serialized = (key: K | null, value: V | null, options?: SendOptions): Promise<void> =>
       sendBytes(
@@ -123,6 +127,18 @@ export class TopologyTestDriver implements AsyncDisposable {
           }
         : serialized,
     }
+  }
+
+  async #breathe(): Promise<void> {
+    for (let turn = 0; turn < TURNS; turn += 1) await yieldToEventLoop()
+  }
+
+  /**
+   * Until every asynchronous call has ended, and those that it led to. It waits for as long as they
+   * take: a call that waits for the driver's clock has to be given its time first.
+   */
+  async settled(): Promise<void> {
+    while (this.#tasks.underWay > 0) await yieldToEventLoop()
   }
 
   get #asksRegistry(): boolean {
@@ -187,6 +203,7 @@ export class TopologyTestDriver implements AsyncDisposable {
   async #moveTo(timeMs: number): Promise<void> {
     await this.#clock.advance(Math.max(0, timeMs - this.#clock.nowMs()))
     this.#tasks.punctuate()
+    if (this.#tasks.underWay > 0) await this.#breathe()
   }
 
   /**

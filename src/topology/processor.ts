@@ -74,6 +74,11 @@ export interface OperatorContext {
    * throws, the topology's policy decides about them.
    */
   readonly resume: (waited: Waited, work: () => void) => void
+  /**
+   * For what ends outside of the task's turns: returns what is to be given, once, the rest of the
+   * work, which is then done in a turn. It is never done when the task has closed meanwhile.
+   */
+  readonly later: () => (work: () => void) => void
   /** The task takes no more records until what it returns is called; timers fire all the same. */
   readonly holdInput: () => () => void
   /**

@@ -11,6 +11,8 @@ export interface WaitingRecord {
   readonly attempts: number
   /** Wall clock; undefined: it has not failed. */
   readonly firstFailedAtMs: number | undefined
+  /** What tells it apart for those outside; empty where nobody is told. */
+  readonly id: string
   /** What it came from, as it was read: this is what a dead letter will be. At least one. */
   readonly sources: readonly RawRecord[]
 }
@@ -25,12 +27,13 @@ const sameHeaders = 4
 
 /** `key` is the record's in the store: it is not written. What is returned is a copy. */
 export function encodeWaiting(key: Uint8Array, record: WaitingRecord): Uint8Array {
-  const { value, timestampMs, headers, attempts, firstFailedAtMs, sources } = record
+  const { value, timestampMs, headers, attempts, firstFailedAtMs, id, sources } = record
   const writer = new ByteWriter()
   writer.uint8(VERSION)
   writer.uint32(attempts)
   writer.double(firstFailedAtMs ?? NEVER_MS)
   writer.double(timestampMs)
+  writer.text(id)
   writer.bytes(value)
   writeHeaders(writer, headers)
   writer.uint32(sources.length)
@@ -61,6 +64,7 @@ export function decodeWaiting(key: Uint8Array, bytes: Uint8Array): WaitingRecord
   const attempts = reader.uint32()
   const failedMs = reader.double()
   const timestampMs = reader.double()
+  const id = reader.text()
   const value = reader.bytes()
   const headers = readHeaders(reader)
   const sources: RawRecord[] = []
@@ -77,7 +81,7 @@ export function decodeWaiting(key: Uint8Array, bytes: Uint8Array): WaitingRecord
     })
   }
   const firstFailedAtMs = failedMs === NEVER_MS ? undefined : failedMs
-  return { value, timestampMs, headers, attempts, firstFailedAtMs, sources }
+  return { value, timestampMs, headers, attempts, firstFailedAtMs, id, sources }
 }
 
 function writeHeaders(writer: ByteWriter, headers: Headers): void {

@@ -28,6 +28,9 @@ export interface Due extends Waiting {
   readonly place: string
 }
 
+/** No clock comes there. */
+const PARKED_MS = Number.MAX_SAFE_INTEGER
+
 /** The timer of a key whose queue is to be looked at; no record waits in it. */
 const QUEUE_TIMER = ''
 
@@ -69,20 +72,49 @@ export class WaitingRoom {
     timestampMs: number,
     headers: Headers,
     tried: Pick<WaitingRecord, 'attempts' | 'firstFailedAtMs'>,
+    id = '',
   ): WaitingRecord {
     const bytes = this.#valueBytes(value)
     const sources = this.#context.sources()
-    if (sources.length > 0) return { value: bytes, timestampMs, headers, sources, ...tried }
+    if (sources.length > 0) return { value: bytes, timestampMs, headers, sources, id, ...tried }
     const { topic, partition, offset } = this.#context.meta
     const own = { topic, partition, offset, key: this.#keyBytes(key) }
     const source: RawRecord = { ...own, value: bytes, timestampMs, headers }
-    return { value: bytes, timestampMs, headers, sources: [source], ...tried }
+    return { value: bytes, timestampMs, headers, sources: [source], id, ...tried }
   }
 
   /** It comes due at that time. */
   wait(key: unknown, record: WaitingRecord, atMs: number, place = this.#store.nextPlace()): void {
     const { clock } = this.#options
     this.#store.set(key, place, atMs, clock, encodeWaiting(this.#keyBytes(key), record))
+  }
+
+  /** It does not come due, but is there after a crash, until it is taken out. */
+  park(key: unknown, record: WaitingRecord, place: string): void {
+    this.wait(key, record, PARKED_MS, place)
+  }
+
+  takeOut(key: unknown, place: string): void {
+    this.#store.unset(key, place, PARKED_MS, this.#options.clock)
+  }
+
+  /** A place that was never given before. */
+  nextPlace(): string {
+    return this.#store.nextPlace()
+  }
+
+  /** What was parked comes due now: whoever had parked it is no more. */
+  releaseParked(): void {
+    const { clock } = this.#options
+    for (const { key, name, payload } of [...this.#store.from(clock, PARKED_MS)]) {
+      this.#store.unset(key, name, PARKED_MS, clock)
+      this.#store.set(key, name, 0, clock, payload)
+    }
+  }
+
+  /** How many records of the key wait, or are parked. */
+  count(key: unknown): number {
+    return this.#store.count(key)
   }
 
   /** Behind what waits of the key already; throws `QUEUE_FULL`. */

@@ -25,6 +25,8 @@ import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './c
 import { compileGraph, failureAt, type CompiledGraph } from './compile-graph.ts'
 import { Failures } from './failures.ts'
 import { InputOrder, type Input } from './input-order.ts'
+import { Holds } from './holds.ts'
+import { LaterWork } from './later-work.ts'
 import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import { closable, type RecordCollector } from './record-collector.ts'
@@ -86,6 +88,7 @@ export class Task {
   readonly #failures: Failures
   readonly #atHand: AtHand
   readonly #whileIdle: ((untilMs: number) => boolean)[] = []
+  readonly #later: LaterWork
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
   #order: InputOrder | undefined
@@ -93,8 +96,7 @@ export class Task {
   /** Which replay our state belongs to. */
   #generation = ''
   #dirty = false
-  /** Of steps that hold the input. */
-  #holds = 0
+  readonly #holds = new Holds()
   #closing = false
 
   constructor(options: TaskOptions) {
@@ -102,6 +104,7 @@ export class Task {
     this.#options = options
     this.#collector = closable(options.collector, () => this.#closing)
     this.#failures = new Failures(options, this.#collector)
+    this.#later = new LaterWork(() => options.supply.wake())
     const policy = options.topology.onFailure
     this.#atHand = new AtHand(this.#meta, this.#failures, policy)
     const { counters } = options
@@ -123,6 +126,11 @@ export class Task {
 
   get partitions(): number {
     return this.#options.partitions
+  }
+
+  /** How much steps wait for that ends outside. */
+  get underWay(): number {
+    return this.#later.underWay
   }
 
   get streamTimeMs(): number {
@@ -216,7 +224,8 @@ export class Task {
       timers: (name, onTimer) => this.#timers.add(node.name, this.stores.timers(name), onTimer),
       ...this.#atHand.contextOf(node.name),
       ...this.#failures.countingOf(node.name),
-      holdInput: () => this.#hold(),
+      later: this.#later.begin,
+      holdInput: this.#holds.hold,
       whileIdle: (callback) => {
         const call = (untilMs: number): boolean =>
           this.#outsideRecords(node.name, untilMs, callback)
@@ -236,7 +245,7 @@ export class Task {
     let records = 0
     while (done < max && !isFull()) {
       if (!this.#timers.fireNext('event-time', this.#streamTimeMs)) {
-        const input = this.#holds > 0 ? undefined : this.#order?.next()
+        const input = this.#holds.any ? undefined : this.#order?.next()
         if (input === undefined) break
         this.#processHead(input)
         records += 1
@@ -285,15 +294,6 @@ export class Task {
     this.#failures.settle(failed, error, policy, queue.source.name)
   }
 
-  #hold(): () => void {
-    let isHeld = true
-    this.#holds += 1
-    return () => {
-      if (isHeld) this.#holds -= 1
-      isHeld = false
-    }
-  }
-
   #outsideRecords<T>(node: string, timestampMs: number, callback: (timestampMs: number) => T): T {
     this.#meta.from('', -1, -1)
     this.#meta.at(null, timestampMs, noHeaders)
@@ -305,9 +305,12 @@ export class Task {
     }
   }
 
-  /** Fires wall-clock timers that are due, at most so many and while not full; returns how many. */
+  /**
+   * Goes on with work that steps have waited for, and fires wall-clock timers that are due, at most
+   * so many and while not full; returns how many.
+   */
   fireTimers(nowMs: number, timersMax: number, isFull: () => boolean = never): number {
-    let fired = 0
+    let fired = this.#later.run(timersMax, isFull)
     while (fired < timersMax && !isFull() && this.#timers.fireNext('wall-clock', nowMs)) fired += 1
     if (fired > 0) this.#dirty = true
     return fired
@@ -386,6 +389,7 @@ export class Task {
   /** Drops what is in memory, also when a step fails to close, which is thrown. */
   close(): void {
     this.#closing = true
+    this.#later.close()
     try {
       this.#graph?.close()
     } finally {

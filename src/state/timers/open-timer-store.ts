@@ -65,6 +65,13 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
       const found = [...rows.prefixed(keyRows(encoded(key), name))]
       for (const { clock, texts } of found) if (clock !== noClock) rows.delete(texts)
     },
+    unset: (key, name, atMs, clock) => rows.delete(textsOf(encoded(key), name, codes[clock], atMs)),
+    *from(clock, fromMs) {
+      for (const { key: keyBytes, name, atMs, value } of rows.byTime(codes[clock], fromMs)) {
+        const payload = bytesOf(value)
+        yield { key: spec.key.deserialize(keyBytes), keyBytes, name, atMs, clock, payload }
+      }
+    },
     append: (key, payload) =>
       rows.putNew(textsOf(encoded(key), nextPlace(), noClock, 0), byteString(payload)),
     *queue(key) {

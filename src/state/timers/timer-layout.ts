@@ -85,6 +85,14 @@ export const timeOf = (byTime: ByteString): number => readTime(bytesOf(byTime.sl
 /** Where the rows by time of a clock begin. */
 export const clockStart = (clock: ClockCode): ByteString => String.fromCharCode(clock)
 
+/** Where the rows by time of a clock begin that are due then or later. */
+export function timesFrom(clock: ClockCode, atMs: number): Buffer {
+  const bytes = Buffer.allocUnsafe(TAIL_BYTES)
+  bytes[0] = clock
+  writeTime(bytes, atMs, 1)
+  return bytes
+}
+
 /** Where the rows of a key begin; `keyRowsEnd` is where they end. */
 export function keyRows(key: Uint8Array, name?: string): Buffer {
   const parts = [Buffer.of(BY_KEY), escaped(key), END]

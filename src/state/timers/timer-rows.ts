@@ -10,10 +10,12 @@ import { RowCounts } from './row-counts.ts'
 import {
   byKeyOf,
   byTimeOf,
+  clockStart,
   isByKey,
   keyPartOf,
   partsOf,
   SEQUENCE_KEY,
+  timesFrom,
   type TimerParts,
   type TimerTexts,
 } from './timer-layout.ts'
@@ -133,6 +135,16 @@ export class TimerRows {
       const byKey = byteString(row)
       const texts = { byKey, byTime: byTimeOf(byKey) }
       yield { ...partsOf(byKey), texts, value: byteString(stored) }
+    }
+  }
+
+  /** Timers of a clock at that time or later, in their order. */
+  *byTime(clock: 1 | 2, fromMs: number): Generator<TimerRow, undefined> {
+    const end = prefixEnd(bytesOf(clockStart(clock)))
+    for (const [row] of this.buffer.range(timesFrom(clock, fromMs), end, 'forward')) {
+      const byTime = byteString(row)
+      const byKey = byKeyOf(byTime)
+      yield { ...partsOf(byKey), texts: { byKey, byTime }, value: this.valueOf(byKey) ?? '' }
     }
   }
 
