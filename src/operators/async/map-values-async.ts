@@ -4,12 +4,7 @@ import type { Headers } from '../../core/record.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import { mayTryAgain, waitMs, type RetryPolicy } from '../retry/retry-policy.ts'
 import type { WaitingRecord } from '../waiting/waiting-record.ts'
-import {
-  WaitingRoom,
-  type Due,
-  type Waiting,
-  type WaitingRoomOptions,
-} from '../waiting/waiting-room.ts'
+import { WaitingRoom, type Due, type WaitingRoomOptions } from '../waiting/waiting-room.ts'
 import type { AsyncMeta } from './async-meta.ts'
 
 /** A record finds no room for a call: it looks again after so long. */
