@@ -18,7 +18,7 @@ export interface DeadLetterFilter {
   /** Only letters whose record has a header of this name and, where given, of this text. */
   readonly header?: { readonly name: string; readonly value?: string }
   /** Only letters of which it says true; what it throws ends the work. */
-  readonly where?: (letter: StoredDeadLetter) => boolean
+  readonly where?: (letter: StoredDeadLetter) => boolean | Promise<boolean>
 }
 
 export const storedDeadLetter = (record: RawRecord): StoredDeadLetter => ({
@@ -26,13 +26,16 @@ export const storedDeadLetter = (record: RawRecord): StoredDeadLetter => ({
   at: { partition: record.partition, offset: record.offset },
 })
 
-export function letsThrough(filter: DeadLetterFilter, letter: StoredDeadLetter): boolean {
+export async function letsThrough(
+  filter: DeadLetterFilter,
+  letter: StoredDeadLetter,
+): Promise<boolean> {
   const { topic, error, node, header, where } = filter
   if (topic !== undefined && letter.topic !== topic) return false
   if (node !== undefined && letter.node !== node) return false
   if (error !== undefined && letter.code !== error && letter.exception !== error) return false
   if (header !== undefined && !hasHeader(letter, header.name, header.value)) return false
-  return where === undefined || where(letter)
+  return where === undefined || (await where(letter))
 }
 
 const hasHeader = ({ headers }: DeadLetter, name: string, text: string | undefined): boolean =>
@@ -51,7 +54,7 @@ export async function* readDeadLetters(
 ): AsyncGenerator<StoredDeadLetter> {
   for await (const record of readTopic(port, clock, deadLetterTopic)) {
     const letter = storedDeadLetter(record)
-    if (letsThrough(filter, letter)) yield letter
+    if (await letsThrough(filter, letter)) yield letter
   }
 }
 

@@ -1,14 +1,8 @@
 import type { StoredDeadLetter } from '../admin/dead-letters.ts'
 import type { Command } from './command-line.ts'
 import { withKafka } from './connection.ts'
-import {
-  asText,
-  deadLettersIn,
-  dlqOptions,
-  dlqSource,
-  readable,
-  type DlqSource,
-} from './dlq-source.ts'
+import { asText, readable } from './decoder.ts'
+import { deadLettersIn, dlqOptions, dlqSource, type DlqSource } from './dlq-source.ts'
 import { print } from './terminal.ts'
 
 const SHOWN_BY_DEFAULT = 10
@@ -34,7 +28,7 @@ export const dlqShow: Command = {
       let shown = 0
       if (limit === 0) return
       for await (const letter of deadLettersIn(port, source, line, began)) {
-        const view = viewOf(letter, source, line.flag('raw'))
+        const view = await viewOf(letter, source, line.flag('raw'))
         if (line.flag('json')) print(JSON.stringify(view))
         else show(view, line.flag('stack'))
         shown += 1
@@ -51,14 +45,19 @@ interface LetterView extends Omit<StoredDeadLetter, 'key' | 'value' | 'headers'>
   readonly headers: readonly (readonly [name: string, value: unknown])[]
 }
 
-function viewOf(letter: StoredDeadLetter, source: DlqSource, raw: boolean): LetterView {
-  const serdes = source.serdesOf(letter.topic)
+async function viewOf(
+  letter: StoredDeadLetter,
+  source: DlqSource,
+  raw: boolean,
+): Promise<LetterView> {
   const bytes = (value: Uint8Array | null): string | null =>
     value && Buffer.from(value).toString('hex')
+  const shown = raw
+    ? { key: bytes(letter.key), value: bytes(letter.value) }
+    : await source.decode(letter)
   return {
     ...letter,
-    key: raw ? bytes(letter.key) : readable(letter.key, serdes?.key),
-    value: raw ? bytes(letter.value) : readable(letter.value, serdes?.value),
+    ...shown,
     headers: letter.headers.map(([name, value]) => [name, readable(value, undefined)] as const),
   }
 }

@@ -9,8 +9,10 @@ import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
 import { readRedriven, redriveGroup } from '../admin/redrive/redrive-progress.ts'
 import type { KafkaPort } from '../kafka/port.ts'
-import type { Deserializer, Serde } from '../serde/serde.ts'
+import { topicName } from '../topology/graph.ts'
+import type { Topology } from '../topology/topology.ts'
 import { connectionOptions, type CommandLine, type OptionSpecs } from './command-line.ts'
+import { asText, decoderOf, readable } from './decoder.ts'
 import { topologyModule } from './topology-module.ts'
 import { whereFrom } from './where.ts'
 
@@ -38,17 +40,22 @@ export const dlqOptions: OptionSpecs = {
 
 export interface DlqSource {
   readonly topic: string
-  /** How the records of a source topic are read; undefined where only the topic's name is known. */
-  readonly serdesOf: (
-    topic: string,
-  ) => { readonly key: Deserializer<unknown>; readonly value: Deserializer<unknown> } | undefined
+  /**
+   * Key and value as a person reads them: by the serdes of the topic that the record came from,
+   * else as text, else as hexadecimal.
+   */
+  readonly decode: (
+    letter: Pick<StoredDeadLetter, 'topic' | 'key' | 'value'>,
+  ) => Promise<{ readonly key: unknown; readonly value: unknown }>
 }
 
 /** A dead-letter topic by its own name, or the one of a topology module. */
 export async function dlqSource(line: CommandLine): Promise<DlqSource> {
   const [name = ''] = line.operands
   if (!/\.[cm]?[jt]s$/.test(name) && !existsSync(name)) {
-    return { topic: name, serdesOf: () => undefined }
+    const decode: DlqSource['decode'] = ({ key, value }) =>
+      Promise.resolve({ key: readable(key, undefined), value: readable(value, undefined) })
+    return { topic: name, decode }
   }
   const topology = await loadTopology(topologyModule(line))
   if (topology.deadLetters === undefined) {
@@ -57,14 +64,24 @@ export async function dlqSource(line: CommandLine): Promise<DlqSource> {
       hint: "Give it one: `topology(name, { deadLetters: deadLetters('…') }, …)`.",
     })
   }
-  const sources = topology.subTopologies.flatMap((each) => each.sources)
+  const decode = decoderOf(line)
   return {
     topic: topology.deadLetters.name,
-    serdesOf: (topic) =>
-      sources.find(({ topics }) =>
-        topics instanceof RegExp ? topics.test(topic) : topics.some((each) => each.name === topic),
-      ),
+    decode: async ({ topic, key, value }) => {
+      const source = sourceOf(topology, topic)
+      return { key: await decode(key, source?.key), value: await decode(value, source?.value) }
+    },
   }
+}
+
+/** Who reads a topic, by its name in Kafka. */
+function sourceOf({ name, subTopologies, globals }: Topology, topic: string) {
+  const sources = [...subTopologies, ...globals].flatMap((each) => each.sources)
+  return sources.find(({ topics }) =>
+    topics instanceof RegExp
+      ? topic.search(topics) >= 0
+      : topics.some((each) => topicName(each, name) === topic),
+  )
 }
 
 /** The letters that the options let through; the work has begun with the first of them. */
@@ -120,38 +137,14 @@ async function predicateFrom(
   const where = line.text('where')
   if (key === undefined && where === undefined) return undefined
   const isMeant = where === undefined ? () => true : await whereFrom(where)
-  return (letter) => {
-    const { key: keySerde, value: valueSerde } = source.serdesOf(letter.topic) ?? {}
-    const readKey = readable(letter.key, keySerde)
-    if (key !== undefined && asText(readKey) !== key) return false
+  return async (letter) => {
+    const decoded = await source.decode(letter)
+    if (key !== undefined && asText(decoded.key) !== key) return false
     const headers = letter.headers.map(([name, value]) => [name, readable(value, undefined)])
     return isMeant({
       ...letter,
-      key: readKey,
-      value: readable(letter.value, valueSerde),
+      ...decoded,
       headers: Object.fromEntries(headers) as Readonly<Record<string, unknown>>,
     })
-  }
-}
-
-/** A text as it is, anything else as JSON. */
-export const asText = (value: unknown): string =>
-  typeof value === 'string' ? value : JSON.stringify(value)
-
-/** Bytes as a person reads them: by the topic's serde, else as text, else as hexadecimal. */
-export function readable(
-  bytes: Uint8Array | null,
-  serde: Pick<Serde<unknown>, 'deserialize'> | undefined,
-): unknown {
-  if (bytes === null) return null
-  try {
-    if (serde !== undefined) return serde.deserialize(bytes)
-  } catch {
-    // That is often why it is a dead letter: show what is there.
-  }
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return `0x${Buffer.from(bytes).toString('hex')}`
   }
 }

@@ -241,7 +241,7 @@ class Redrive {
     const done = { partition, start: from, end: offset + 1 }
     if (isDone) {
       chunk.counts.earlier += 1
-    } else if (letsThrough(filter, letter)) {
+    } else if (await letsThrough(filter, letter)) {
       const refusal = await this.#refusalOf(letter)
       if (refusal !== undefined) {
         chunk.counts.refused[refusal] += 1
