@@ -8,6 +8,7 @@ import { dlqList } from '../../src/cli/dlq-list.ts'
 import { dlqRedrive } from '../../src/cli/dlq-redrive.ts'
 import { dlqShow } from '../../src/cli/dlq-show.ts'
 import { dlqStats } from '../../src/cli/dlq-stats.ts'
+import { replayDiff } from '../../src/cli/replay-diff.ts'
 import { replayCommand } from '../../src/cli/replay.ts'
 import { run } from '../../src/cli/run.ts'
 import { topologyDescribe } from '../../src/cli/topology-describe.ts'
@@ -179,7 +180,8 @@ describe('the pages', () => {
 
   test('name every option of the command line, and no other', () => {
     const dlq = [dlqList, dlqShow, dlqStats, dlqRedrive]
-    const commands = [run, replayCommand, ...dlq, topologyDescribe, topologyDiagram]
+    const topologies = [topologyDescribe, topologyDiagram]
+    const commands = [run, replayCommand, replayDiff, ...dlq, ...topologies]
     const options = commands.flatMap((command) => Object.keys(command.options))
     const known = new Set([...options, 'verbose'])
     const named = guide.flatMap(([, text]) =>

@@ -6,6 +6,7 @@ import { directoryStorage } from '../runtime/state-directory/directory-storage.t
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { StreamThread } from '../runtime/thread/stream-thread.ts'
 import { confluentRegistry } from '../serde/registry/confluent-registry.ts'
+import { shadowed } from '../topology/shadow.ts'
 import { errorData } from './error-data.ts'
 import { findValue } from './find-value.ts'
 import { loadTopology } from './load-topology.ts'
@@ -28,7 +29,8 @@ async function run(
   post: (message: FromThread) => void,
 ): Promise<void> {
   const { config, connection } = start
-  const topology = await loadTopology(start.topologyUrl)
+  const loaded = await loadTopology(start.topologyUrl)
+  const topology = start.shadow === undefined ? loaded : shadowed(loaded, start.shadow)
   if (topology.fingerprint !== start.fingerprint) {
     throw new StreamsError('INVALID_TOPOLOGY', {
       message: `${start.topologyUrl} builds a different topology each time it is loaded`,

@@ -1,6 +1,7 @@
 import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
 import { silentLogger } from '../core/logger.ts'
+import type { Offset } from '../core/record.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { openStateDirectory } from '../runtime/state-directory/state-directory.ts'
@@ -9,6 +10,7 @@ import {
   confluentRegistry,
   type SchemaRegistryConnection,
 } from '../serde/registry/confluent-registry.ts'
+import { shadowed } from '../topology/shadow.ts'
 import { Application } from './application.ts'
 import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
 import { ApplicationLife } from './application-state.ts'
@@ -24,6 +26,12 @@ export interface StartOptions extends RunOptions, ConnectionOptions {
   readonly schemaRegistry?: SchemaRegistryConnection
 }
 
+/** A shadow: the same graph with topics of its own, which reads its input up to some offsets. */
+export interface ShadowRun {
+  readonly id: string
+  readonly until: Readonly<Record<string, Offset>>
+}
+
 /**
  * Runs the topology that a module exports, as a member of its consumer group. The module is named
  * by URL because every thread imports it anew: `start(import.meta.resolve('./orders.ts'), …)`.
@@ -32,8 +40,17 @@ export interface StartOptions extends RunOptions, ConnectionOptions {
  * error, or one about schemas (`SCHEMA_…`, `REGISTRY_…`), before anything runs; what goes wrong
  * later rejects {@link Application.finished}.
  */
-export async function start(topologyUrl: string, options: StartOptions): Promise<Application> {
-  const topology = await loadTopology(topologyUrl)
+export const start = (topologyUrl: string, options: StartOptions): Promise<Application> =>
+  launch(topologyUrl, options)
+
+/** {@link start} that can run a shadow, too. */
+export async function launch(
+  topologyUrl: string,
+  options: StartOptions,
+  shadow?: ShadowRun,
+): Promise<Application> {
+  const loaded = await loadTopology(topologyUrl)
+  const topology = shadow === undefined ? loaded : shadowed(loaded, shadow.id)
   const applicationId = options.applicationId ?? topology.name
   // Checked before anything is touched; the process id is filled in when the directory is ours.
   const { length: threads } = threadConfigs(options, topology.name, '')
@@ -51,8 +68,9 @@ export async function start(topologyUrl: string, options: StartOptions): Promise
     const worker = new StreamWorker(
       {
         topologyUrl,
+        ...(shadow === undefined ? {} : { shadow: shadow.id }),
         fingerprint: topology.fingerprint,
-        config,
+        config: { ...config, ...(shadow === undefined ? {} : { until: shadow.until }) },
         connection: { ...connection, clientId: clientIdOf(connection, config) },
         schemaRegistry,
         statePath: directory.path,

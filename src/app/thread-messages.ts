@@ -9,6 +9,8 @@ import type { LogOptions } from './pino-logger.ts'
 /** Everything a thread is started with; plain data, handed over as `workerData`. */
 export interface ThreadStart {
   readonly topologyUrl: string
+  /** The id of a shadow to be run instead: the same graph with topics of its own. */
+  readonly shadow?: string
   /** Of the topology as the application built it; the thread's own must be equal. */
   readonly fingerprint: string
   readonly config: ThreadConfig

@@ -37,6 +37,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'read input again, with state built anew',
     load: async () => (await import('./replay.ts')).replayCommand,
   },
+  'replay diff': {
+    summary: 'compare the outputs of a shadow with those of the application',
+    load: async () => (await import('./replay-diff.ts')).replayDiff,
+  },
   'topology describe': {
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,

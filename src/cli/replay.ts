@@ -26,6 +26,15 @@ export const targetOptions: OptionSpecs = {
   'shift-by': { type: 'string', value: 'N', help: 'from N records behind where it is; -N: before' },
 }
 
+const shadowOptions: OptionSpecs = {
+  shadow: { type: 'string', value: 'ID', help: 'replay beside the application, into ID.<topic>' },
+  discard: { type: 'boolean', help: 'remove the topics and groups of a shadow' },
+  'state-dir': { type: 'string', value: 'DIR', help: 'of a shadow (.millrace)' },
+  threads: { type: 'string', value: 'N', help: 'of a shadow (1)' },
+  'cache-max-bytes': { type: 'string', value: 'N', help: 'of a shadow; 0 emits every update' },
+  'replication-factor': { type: 'string', value: 'N', help: "of a shadow's topics" },
+}
+
 export const replayCommand: Command = {
   usage: 'replay <topology.ts> --to-… [options]',
   help: [
@@ -46,8 +55,13 @@ export const replayCommand: Command = {
     'dry-run': { type: 'boolean', help: 'say what would be done, and do nothing' },
     yes: { type: 'boolean', help: 'do not ask' },
     json: { type: 'boolean', help: 'the plan as one JSON object' },
+    ...shadowOptions,
   },
   run: async (line, began) => {
+    const shadow = line.text('shadow')
+    if (shadow !== undefined) {
+      return await (await import('./replay-shadow.ts')).replayInShadow(line, shadow, began)
+    }
     const options = replayOptions(line)
     const isDryRun = line.flag('dry-run')
     if (!isDryRun && !line.flag('yes') && !mayAsk()) throw nobodyToAsk(line)
@@ -77,12 +91,16 @@ const nobodyToAsk = (line: CommandLine): StreamsError =>
     hint: 'Look at it with --dry-run, then give --yes.',
   })
 
-function replayOptions(line: CommandLine): ReplayOptions {
-  const topics = line
+/** Of `--topics`; undefined: all. */
+export const topicsFrom = (line: CommandLine): readonly string[] | undefined =>
+  line
     .text('topics')
     ?.split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '')
+
+function replayOptions(line: CommandLine): ReplayOptions {
+  const topics = topicsFrom(line)
   return {
     to: targetFrom(line),
     ...(topics === undefined ? {} : { topics }),

@@ -16,7 +16,7 @@ import {
   type DeadLetterFilter,
   type StoredDeadLetter,
 } from '../dead-letters.ts'
-import { readMerged } from './read-merged.ts'
+import { readMerged } from '../read-merged.ts'
 import { noCounts, RedriveChunk, type RedriveCounts, type Refusal } from './redrive-chunk.ts'
 import { readRedriven, redriveGroup } from './redrive-progress.ts'
 import type { RedrivenOffsets } from './redriven-offsets.ts'

@@ -8,7 +8,7 @@ import { retrying, wasRefusedOrLost } from '../../kafka/client/retrying.ts'
 import type { FetchedOffset, KafkaPort, TopicMetadata } from '../../kafka/port.ts'
 import { readPartitionPlan } from '../../runtime/assignment/partition-plan.ts'
 import { parseCommitMetadata } from '../../runtime/task/commit-metadata.ts'
-import { topicName } from '../../topology/graph.ts'
+import { outputTopics } from '../../topology/shadow.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { replayScope, type ReplayScope } from './replay-scope.ts'
 import { findTargets, type ReplayTo } from './replay-target.ts'
@@ -157,17 +157,8 @@ function refuseToLeaveHalf(
 
 /** The topics that the topology always writes to, which exist, and its dead letters. */
 async function outputsOf(deps: ReplayDeps): Promise<readonly string[]> {
-  const { port, clock, topology, applicationId } = deps
-  const sinks = topology.subTopologies
-    .flatMap(({ nodes }) => nodes)
-    .flatMap((node) =>
-      node.kind === 'sink' && typeof node.target !== 'function' ? [node.target.topic] : [],
-    )
-  const written = [...sinks, ...(topology.deadLetters === undefined ? [] : [topology.deadLetters])]
-  const names = new Set(
-    written.filter(({ internal }) => !internal).map((topic) => topicName(topic, applicationId)),
-  )
-  const outputs = [...(await existing(deps, [...names])).keys()].sort()
+  const { port, clock } = deps
+  const outputs = [...(await existing(deps, outputTopics(deps.topology))).keys()].sort()
   if (outputs.length === 0) return []
   const configs = await retrying(clock, patience, () => port.describeConfigs(outputs))
   for (const topic of outputs) {

@@ -19,6 +19,8 @@ export class AssignedPartition {
   readonly partition: number
   /** The next offset to ask for. */
   position: Offset
+  /** As if the partition ended here. */
+  readonly until: Offset
   leader = NO_LEADER
   /** After a failure, until it is tried again. */
   resting = false
@@ -34,18 +36,28 @@ export class AssignedPartition {
   untakenBytes = 0
   readonly #runs: BatchRun[] = []
 
-  constructor(topic: string, partition: number, position: Offset) {
+  constructor(topic: string, partition: number, position: Offset, until: Offset) {
     this.topic = topic
     this.partition = partition
     this.position = position
+    this.until = until
+  }
+
+  /** There is nothing more to be had, whatever comes. */
+  get isAtEnd(): boolean {
+    return this.position >= this.until
   }
 
   get isWaitingForLeader(): boolean {
-    return this.leader === NO_LEADER && !this.resting && this.failure === undefined
+    return this.leader === NO_LEADER && this.#isWanted
+  }
+
+  get #isWanted(): boolean {
+    return !this.resting && this.failure === undefined && !this.isAtEnd
   }
 
   get isFetchable(): boolean {
-    return this.leader !== NO_LEADER && !this.resting && this.failure === undefined
+    return this.leader !== NO_LEADER && this.#isWanted
   }
 
   arrived(run: BatchRun): void {

@@ -18,6 +18,7 @@ export interface BatchRunOptions {
    * skipped.
    */
   readonly startOffset: Offset
+  /** Records from here on are left out too. */
   readonly endOffset: Offset
 }
 
@@ -47,7 +48,10 @@ export class BatchRun implements RecordRun {
     for (;;) {
       const cursor = this.#cursor
       if (cursor !== undefined) {
-        while (cursor.next()) if (cursor.offset >= this.#startOffset) return true
+        while (cursor.next()) {
+          if (cursor.offset >= this.endOffset) return false
+          if (cursor.offset >= this.#startOffset) return true
+        }
       }
       const batch = this.#batches[this.#nextBatch]
       if (batch === undefined) return false

@@ -91,10 +91,14 @@ export class Fetcher {
     })
   }
 
-  /** Starts fetching from there; what was fetched of the partition before is forgotten. */
-  assign(topic: string, partition: number, position: Offset): void {
+  /**
+   * Starts fetching from there; what was fetched of the partition before is forgotten. With `until`
+   * the partition ends there, for whoever reads it.
+   */
+  assign(topic: string, partition: number, position: Offset, until: Offset = Infinity): void {
     this.unassign(topic, partition)
-    const assigned = new AssignedPartition(topic, partition, position)
+    const assigned = new AssignedPartition(topic, partition, position, until)
+    if (assigned.isAtEnd) assigned.watermarks = endingAt(position, this.#options.clock.nowMs())
     let partitions = this.#byTopic.get(topic)
     if (partitions === undefined) this.#byTopic.set(topic, (partitions = new Map()))
     partitions.set(partition, assigned)
@@ -298,11 +302,15 @@ export class Fetcher {
 
   /** True when there is something to take. */
   #acceptBatches(assigned: AssignedPartition, answer: FetchedPartition): boolean {
-    const { highWatermark, lastStableOffset, logStartOffset } = answer
+    const { until } = assigned
     assigned.failures = 0
     const before = assigned.watermarks
-    const heardMs = this.#options.clock.nowMs()
-    assigned.watermarks = { highWatermark, lastStableOffset, logStartOffset, heardMs }
+    assigned.watermarks = {
+      highWatermark: Math.min(answer.highWatermark, until),
+      lastStableOffset: Math.min(answer.lastStableOffset, until),
+      logStartOffset: answer.logStartOffset,
+      heardMs: this.#options.clock.nowMs(),
+    }
     if (answer.batches.length === 0) return before === undefined
     const { topic, partition, position: startOffset } = assigned
     const bytes = unpinned(answer.batches)
@@ -311,7 +319,8 @@ export class Fetcher {
     assigned.failure = found.corruption
     // Not one whole batch: it comes when this partition has moved to the front (KIP-74).
     if (found.endOffset === startOffset) return found.corruption !== undefined
-    const { batches, endOffset } = found
+    const { batches } = found
+    const endOffset = Math.min(found.endOffset, until)
     assigned.position = endOffset
     assigned.arrived(new BatchRun({ topic, partition, bytes, batches, startOffset, endOffset }))
     this.#untakenBytes += bytes.length
@@ -355,6 +364,13 @@ export class Fetcher {
     this.#metadata.look()
   }
 }
+
+const endingAt = (offset: Offset, heardMs: number): Watermarks => ({
+  highWatermark: offset,
+  lastStableOffset: offset,
+  logStartOffset: 0,
+  heardMs,
+})
 
 const isPassing = ({ kind }: KafkaError): boolean =>
   kind === 'retriable' || kind === 'stale-metadata' || kind === 'network'

@@ -13,6 +13,8 @@ const RESET_AGAIN_AFTER_MS = 1_000
 export interface InputSupplyOptions {
   readonly fetcher: Fetcher
   readonly positions: Positions
+  /** Where input partitions end for this application, by `topicPartitionKey`; others do not. */
+  readonly until: Readonly<Record<string, Offset>>
   /** A reset is done, or failed for good: the loop may look. */
   readonly onEvent: () => void
 }
@@ -36,8 +38,9 @@ export class InputSupply implements RecordSupply {
   }
 
   assign({ topic, partition }: TopicPartition, offset: Offset): void {
-    this.#resets.delete(topicPartitionKey(topic, partition))
-    this.#options.fetcher.assign(topic, partition, offset)
+    const key = topicPartitionKey(topic, partition)
+    this.#resets.delete(key)
+    this.#options.fetcher.assign(topic, partition, offset, this.#options.until[key])
   }
 
   unassign({ topic, partition }: TopicPartition): void {

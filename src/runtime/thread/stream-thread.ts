@@ -118,7 +118,8 @@ export class StreamThread {
     })
     const resetOf = resetPolicies(topology, applicationId)
     const positions: Positions = { port, clock, logger, applicationId, resetOf }
-    const supply = new InputSupply({ fetcher: this.#fetcher, positions, onEvent })
+    const until = config.until ?? {}
+    const supply = new InputSupply({ fetcher: this.#fetcher, positions, until, onEvent })
     this.#tasks = new TaskRegistry({
       ...shared,
       supply,

@@ -1,3 +1,4 @@
+import type { Offset } from '../../core/record.ts'
 import type { Compression } from '../../kafka/port.ts'
 
 export type Guarantee = 'exactly-once' | 'at-least-once'
@@ -34,4 +35,9 @@ export interface ThreadConfig {
   /** For internal topics; -1: the cluster's default. */
   readonly replicationFactor: number
   readonly lingerMs: number
+  /**
+   * Where input partitions end for this application, by `topicPartitionKey`: what is behind is not
+   * read. Others do not end.
+   */
+  readonly until?: Readonly<Record<string, Offset>>
 }

@@ -1,10 +1,10 @@
-import type { Clock } from '../../core/clock.ts'
-import { silentLogger } from '../../core/logger.ts'
-import type { Offset, RawRecord } from '../../core/record.ts'
-import { Wakeup } from '../../core/wakeup.ts'
-import { Fetcher } from '../../kafka/client/fetcher.ts'
-import type { RecordRun } from '../../kafka/client/record-run.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
+import type { Clock } from '../core/clock.ts'
+import { silentLogger } from '../core/logger.ts'
+import type { Offset, RawRecord } from '../core/record.ts'
+import { Wakeup } from '../core/wakeup.ts'
+import { Fetcher } from '../kafka/client/fetcher.ts'
+import type { RecordRun } from '../kafka/client/record-run.ts'
+import type { KafkaPort } from '../kafka/port.ts'
 
 const WAIT_MS = 500
 /** Of each partition only the records next in turn are needed. */
