@@ -11,6 +11,7 @@ import { dlqStats } from '../../src/cli/dlq-stats.ts'
 import { replayDiff } from '../../src/cli/replay-diff.ts'
 import { replayCommand } from '../../src/cli/replay.ts'
 import { run } from '../../src/cli/run.ts'
+import { topologyCheck } from '../../src/cli/topology-check.ts'
 import { topologyDescribe } from '../../src/cli/topology-describe.ts'
 import { topologyDiagram } from '../../src/cli/topology-diagram.ts'
 import accounts, { balances, commands, events, refused } from './examples/account.ts'
@@ -180,7 +181,7 @@ describe('the pages', () => {
 
   test('name every option of the command line, and no other', () => {
     const dlq = [dlqList, dlqShow, dlqStats, dlqRedrive]
-    const topologies = [topologyDescribe, topologyDiagram]
+    const topologies = [topologyDescribe, topologyDiagram, topologyCheck]
     const commands = [run, replayCommand, replayDiff, ...dlq, ...topologies]
     const options = commands.flatMap((command) => Object.keys(command.options))
     const known = new Set([...options, 'verbose'])

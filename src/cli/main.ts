@@ -45,6 +45,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'print what a topology is made of',
     load: async () => (await import('./topology-describe.ts')).topologyDescribe,
   },
+  'topology check': {
+    summary: 'say what a changed topology comes to for the state that is there',
+    load: async () => (await import('./topology-check.ts')).topologyCheck,
+  },
   'topology diagram': {
     summary: 'draw a topology, as SVG',
     load: async () => (await import('./topology-diagram.ts')).topologyDiagram,

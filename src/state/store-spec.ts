@@ -44,6 +44,8 @@ interface WindowedSettings<K, V> extends StoreSettings<Windowed<K>, V> {
 /** Rows by key and start of a window. */
 export interface WindowStoreSpec<K = unknown, V = unknown> extends WindowedSettings<K, V> {
   readonly kind: 'window'
+  /** The length of the windows; the local layout does not depend on it. */
+  readonly sizeMs: number
   /** Keeps every row that is put for a key and a start, in the order of the puts. */
   readonly duplicates: boolean
 }

@@ -70,6 +70,9 @@ export interface StoreDescription {
   /** Of window and session stores; see their specification. */
   readonly retentionMs?: number
   readonly groupMs?: number
+  /** Of window stores. */
+  readonly sizeMs?: number
+  readonly duplicates?: boolean
   /** Of versioned stores. */
   readonly historyMs?: number
 }
@@ -99,16 +102,17 @@ export function describeAsJson(topology: Omit<Topology, 'fingerprint'>): Topolog
   }
 }
 
-function timesOf(
-  store: StoreSpec,
-): Pick<StoreDescription, 'retentionMs' | 'groupMs' | 'historyMs'> {
+function spansOf(store: StoreSpec): Partial<StoreDescription> {
   switch (store.kind) {
     case 'key-value':
     case 'timers':
       return {}
     case 'versioned':
       return { historyMs: store.historyMs }
-    case 'window':
+    case 'window': {
+      const { retentionMs, groupMs, sizeMs, duplicates } = store
+      return { retentionMs, groupMs, sizeMs, duplicates }
+    }
     case 'session':
       return { retentionMs: store.retentionMs, groupMs: store.groupMs }
   }
@@ -203,7 +207,7 @@ const describeStore = (store: StoreSpec): StoreDescription => ({
   logged: store.logged,
   cached: store.cached,
   changelogConfigs: sortedByName(store.changelogConfigs),
-  ...timesOf(store),
+  ...spansOf(store),
 })
 
 const sortedByName = (configs: Readonly<Record<string, string>>): Record<string, string> =>

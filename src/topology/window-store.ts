@@ -63,13 +63,12 @@ export function windowStoreSpec<K, V>(
     readonly duplicates: boolean
   },
 ): WindowStoreSpec<K, V> {
-  const { sizeMs, ...spans } = windows
   const settings = settingsOf(name, options)
   return Object.freeze({
     kind: 'window',
     ...settings,
-    ...spans,
-    key: timeWindowed(settings.innerKey, sizeMs),
+    ...windows,
+    key: timeWindowed(settings.innerKey, windows.sizeMs),
     // Of duplicates none replaces another: there is nothing to coalesce.
     cached: !windows.duplicates && (options.cached ?? true),
   })

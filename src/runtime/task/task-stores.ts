@@ -126,15 +126,16 @@ export class TaskStores {
   }
 
   /**
-   * Wipes what the local storage holds of another generation, or of a changelog that was deleted
-   * and created again under its name: its position says nothing about this one. Returns the names
-   * of those stores. `topicIds` are by topic; a cluster without ids has empty ones.
+   * Wipes what the local storage holds of another generation, in another layout, or of a changelog
+   * that was deleted and created again under its name: its position says nothing about this one.
+   * Returns the names of those stores. `topicIds` are by topic; a cluster without ids has empty ones.
    */
   trust(generation: string, topicIds: ReadonlyMap<string, string>): readonly string[] {
     const wiped: string[] = []
     for (const [store, open] of this.#stores) {
-      const { backend, changelog } = open
-      const parts = [generation, changelog === undefined ? '' : (topicIds.get(changelog) ?? '')]
+      const { backend, changelog, spec } = open
+      const topicId = changelog === undefined ? '' : (topicIds.get(changelog) ?? '')
+      const parts = [generation, topicId, layoutOf(spec)]
       open.origin = parts.filter((part) => part !== '').join('/')
       if (backend.position(store) === undefined) continue
       if ((backend.origin(store) ?? '') === open.origin) continue
@@ -255,6 +256,10 @@ export class TaskStores {
     })
   }
 }
+
+/** How rows lie on the disk, where there are several ways; a changelog knows one only. */
+const layoutOf = (spec: StoreSpec): string =>
+  spec.kind === 'window' || spec.kind === 'session' ? `${spec.kind}s by ${spec.groupMs} ms` : ''
 
 function openStore(spec: StoreSpec, context: KeyValueStoreContext): StoreHandle {
   switch (spec.kind) {

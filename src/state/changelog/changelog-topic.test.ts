@@ -48,6 +48,7 @@ const perMinute = (retentionMs: number): WindowStoreSpec => ({
   key: timeWindowed(string, 60_000) as WindowStoreSpec['key'],
   innerKey: string as WindowStoreSpec['innerKey'],
   retentionMs,
+  sizeMs: 60_000,
   groupMs: 60_000,
   duplicates: false,
 })

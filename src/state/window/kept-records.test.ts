@@ -27,6 +27,7 @@ const spec = (groupMs: number): WindowStoreSpec<string, string> => ({
   cached: false,
   retentionMs: RETENTION_MS,
   groupMs,
+  sizeMs: 60_000,
   duplicates: true,
 })
 

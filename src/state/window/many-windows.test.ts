@@ -22,6 +22,7 @@ test('of two hundred thousand windows memory holds none, and disk those of the r
     changelogConfigs: {},
     cached: false,
     retentionMs: RETAINED * SECOND,
+    sizeMs: 60_000,
     groupMs: SECOND,
     duplicates: false,
   }

@@ -19,6 +19,7 @@ const spec = (settings: Partial<WindowStoreSpec<string, number>> = {}) => ({
   changelogConfigs: {},
   cached: true,
   retentionMs: 10 * MINUTE,
+  sizeMs: 60_000,
   groupMs: MINUTE,
   duplicates: false,
   ...settings,
