@@ -128,7 +128,8 @@ export class TaskStores {
   /**
    * Wipes what the local storage holds of another generation, in another layout, or of a changelog
    * that was deleted and created again under its name: its position says nothing about this one.
-   * Returns the names of those stores. `topicIds` are by topic; a cluster without ids has empty ones.
+   * Returns the names of those stores. `topicIds` are by topic; a cluster without ids has empty
+   * ones.
    */
   trust(generation: string, topicIds: ReadonlyMap<string, string>): readonly string[] {
     const wiped: string[] = []

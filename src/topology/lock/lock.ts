@@ -1,5 +1,4 @@
 import { StreamsError } from '../../core/errors.ts'
-import type { Serde } from '../../serde/serde.ts'
 import { describeAsJson, type StoreDescription } from '../describe.ts'
 import type { GraphNode, SubTopology } from '../graph.ts'
 import { topicLabel } from '../topic-label.ts'
@@ -150,7 +149,7 @@ class Flow {
 }
 
 const nameOf = (serde: object | undefined): string =>
-  (serde as Partial<Serde<unknown>> | undefined)?.name ?? 'unnamed'
+  serde !== undefined && 'name' in serde ? String(serde.name) : 'unnamed'
 
 const topicsOf = (node: Extract<GraphNode, { kind: 'source' }>): readonly string[] =>
   node.topics instanceof RegExp ? [String(node.topics)] : node.topics.map(topicLabel)
