@@ -38,6 +38,23 @@ describe('a processor', () => {
     ])
   })
 
+  test('cannot forward with a time that Kafka does not know', async () => {
+    const processor: Processor<string, number, string, number> = {
+      process: ({ key, value }, { forward }) => forward({ key, value, timestampMs: value }),
+    }
+    await using driver = driverOf((builder) =>
+      builder.stream(input).process(processor, { name: 'timed' }).to(output),
+    )
+    for (const time of [-1, 7, 0.5]) await driver.input(input).send('a', time)
+    expect(driver.output(output).records()).toMatchObject([{ value: 7, timestampMs: 7 }])
+    const letters = driver.deadLetters()
+    expect(letters.map(({ code, offset }) => [code, offset])).toEqual([
+      ['PROCESSING_FAILED', 0],
+      ['PROCESSING_FAILED', 2],
+    ])
+    expect(letters[0]?.message).toContain('-1 as its timestamp')
+  })
+
   test('knows where its record comes from and what time it is', async () => {
     const seen: unknown[] = []
     const look = (context: ProcessorContext<never, never>): void => {

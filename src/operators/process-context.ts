@@ -130,8 +130,19 @@ export abstract class NodeContext {
       emit = this.task.emitTo(tag.name)
       this.#outputs.set(tag.name, emit)
     }
-    emit(record.key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+    const givenMs = this.timeOf(record, timestampMs)
+    emit(record.key, record.value, givenMs, record.headers ?? headers)
     this.show()
+  }
+
+  /** Kafka has no place for a time before 1970. */
+  protected timeOf({ timestampMs }: { readonly timestampMs?: number }, ownMs: number): number {
+    if (timestampMs === undefined) return ownMs
+    if (Number.isSafeInteger(timestampMs) && timestampMs >= 0) return timestampMs
+    throw new StreamsError('PROCESSING_FAILED', {
+      message: `node "${this.task.nodeName}" forwards a record with ${timestampMs} as its timestamp`,
+      hint: "Give whole milliseconds since 1970, or none for the record's own.",
+    })
   }
 
   readonly schedule = (
@@ -226,12 +237,8 @@ export abstract class NodeContext {
 export class FreeKeyContext extends NodeContext {
   readonly forward = (record: ForwardedRecord<unknown, unknown>): void => {
     const { timestampMs, headers } = this.occasion()
-    this.task.emit(
-      record.key,
-      record.value,
-      record.timestampMs ?? timestampMs,
-      record.headers ?? headers,
-    )
+    const givenMs = this.timeOf(record, timestampMs)
+    this.task.emit(record.key, record.value, givenMs, record.headers ?? headers)
     this.show()
   }
 }
@@ -246,7 +253,8 @@ export class FixedKeyContext extends NodeContext {
         hint: 'Leave the key out of what you forward, or use process to change it.',
       })
     }
-    this.task.emit(key, record.value, record.timestampMs ?? timestampMs, record.headers ?? headers)
+    const givenMs = this.timeOf(record, timestampMs)
+    this.task.emit(key, record.value, givenMs, record.headers ?? headers)
     this.show()
   }
 }
