@@ -6,7 +6,10 @@ import { runFixture } from './run-fixture.ts'
 
 const folder = new URL('./fixtures/', import.meta.url)
 
-/** Fixtures of Kafka Streams; other kinds lie in folders of their own. */
+/**
+ * Fixtures of Kafka Streams; other kinds lie in folders of their own. Those called `--s1`, `--s2`
+ * and `--edge` have the usual parameters of their family, `--v1` and so on have others.
+ */
 const fixtures = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .toSorted()
