@@ -289,3 +289,31 @@ test('a record that cannot be read is skipped where failures are dead letters, w
   })
   expect(sale.sold).toEqual(['milk is Milk', 'tea is Assam'])
 })
+
+test('a thread that is stopped while it reads ends soon, and keeps what it has read', async () => {
+  // Each partition on a broker of its own.
+  using sale = new Shop(shop, new Simulation({ brokers: 2 }))
+  sale.name(...manyProducts)
+  const { faults } = sale.simulation.cluster
+  await sale.run(async () => {
+    const beganAtMs = sale.simulation.clock.nowMs()
+    const isOfSecond = ({ partitions }: SimulatedRequest): boolean =>
+      partitions.some(({ partition }) => partition === 1)
+    const cancel = faults.refuse(
+      (request) => readsProducts(request) && isOfSecond(request),
+      'NOT_LEADER_OR_FOLLOWER',
+      Infinity,
+    )
+    const first = sale.start({ checkpointIntervalMs: 0 })
+    await sale.simulation.clock.sleep(5_000)
+    expect(first.thread.state).toBe('starting')
+    expect(readBy(first)).toBeGreaterThan(200)
+    expect(await first.stop()).toBeUndefined()
+    expect(sale.simulation.clock.nowMs() - beganAtMs).toBeLessThan(6_000)
+    cancel()
+    const second = sale.start()
+    await sale.order('p1')
+    expect(readBy(first) + readBy(second)).toBe(500)
+  })
+  expect(sale.sold).toEqual(['p1 is product 1'])
+})
