@@ -22,11 +22,11 @@ export const createTopics = (
 ): Promise<unknown> =>
   port.createTopics(names.map((name) => ({ name, partitions, replicationFactor: -1, configs: {} })))
 
-/** Texts as they are; all are acknowledged when this resolves. */
+/** Texts as they are, dated now or as they say; all are acknowledged when this resolves. */
 export async function write(
   port: KafkaPort,
   topic: string,
-  records: Iterable<readonly [key: string, value: string]>,
+  records: Iterable<readonly [key: string, value: string, timestampMs?: number]>,
 ): Promise<void> {
   const producer = new RecordProducer({
     port,
@@ -39,9 +39,8 @@ export async function write(
     onProgress: () => {},
   })
   await producer.init()
-  for (const [key, value] of records) {
-    const nowMs = systemClock.nowMs()
-    producer.send(topic, null, nowMs, Buffer.from(key), Buffer.from(value), noHeaders)
+  for (const [key, value, timestampMs = systemClock.nowMs()] of records) {
+    producer.send(topic, null, timestampMs, Buffer.from(key), Buffer.from(value), noHeaders)
   }
   await producer.flush()
   await producer.close()
