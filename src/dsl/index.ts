@@ -1,4 +1,5 @@
 export type { AsyncMapper, AsyncOptions } from './async.ts'
+export type { Buffered, BufferOptions } from './buffer.ts'
 export type { TopologyBuilder } from './builder.ts'
 export type { CogroupedStream, SessionCogroup, WindowedCogroup } from './cogrouped-stream.ts'
 export {
@@ -16,6 +17,7 @@ export type { GlobalTable } from './global-table.ts'
 export type { GroupedStream } from './grouped-stream.ts'
 export type { GroupedTable } from './grouped-table.ts'
 export { pattern, type Pattern, type PatternOptions, type StepOptions } from './pattern.ts'
+export type { Overflow, RateLimited, RateLimitOptions } from './rate-limit.ts'
 export type { NamedStepOptions, RetryOptions } from './retry.ts'
 export { sideOutput } from './side-output.ts'
 export type { ProcessedStream, Stream } from './stream.ts'

@@ -3,12 +3,14 @@ import type { Serde } from '../serde/serde.ts'
 import type { StoreOption } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { mapAsync, type AsyncMapper, type AsyncOptions } from './async.ts'
+import { bufferByKey, bufferByPartition, type Buffered, type BufferOptions } from './buffer.ts'
 import { decideFlow, type Decided } from './decided.ts'
 import { dedupeFlow, type Deduped, type DedupeOptions } from './dedupe.ts'
 import { detectFlow, type Detected, type DetectOptions } from './detected.ts'
 import { erased, keyed, type Flow } from './flow.ts'
 import { JoinWords } from './join-words.ts'
 import type { PatternOf } from './pattern.ts'
+import { rateLimitFlow, type RateLimited, type RateLimitOptions } from './rate-limit.ts'
 import type { Stream } from './stream.ts'
 
 /** The words of a stream that Kafka Streams does not have: a pattern each. */
@@ -72,6 +74,70 @@ export abstract class PatternWords<out K, out V, in S = NonNullable<K>> extends 
   ): Deduped<K, V, never> {
     const flow = this['~flow']
     return dedupeFlow((store) => keyed(flow, store, erased({ key: options.key })), options)
+  }
+
+  /**
+   * Lets so many records of each key pass in a time (a token bucket). A record without a key is
+   * left out (counted as dropped). Where the key was changed, records go through a topic called
+   * after the name.
+   */
+  rateLimit(
+    this: Stream<S | null, V, never>,
+    options: RateLimitOptions<NonNullable<V>> & { readonly overflow: 'side-output' },
+  ): RateLimited<NonNullable<K>, V, S>
+  rateLimit(
+    this: Stream<S | null, V, never>,
+    options: RateLimitOptions<NonNullable<V>>,
+  ): Stream<NonNullable<K>, V, S>
+  rateLimit<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: RateLimitOptions<NonNullable<V>> & {
+      readonly overflow: 'side-output'
+      readonly key: Serde<S2>
+    },
+  ): RateLimited<NonNullable<K>, V, S2>
+  rateLimit<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: RateLimitOptions<NonNullable<V>> & { readonly key: Serde<S2> },
+  ): Stream<NonNullable<K>, V, S2>
+  rateLimit(
+    options: RateLimitOptions<NonNullable<V>> & { readonly key?: SerdeFor<NonNullable<K>> },
+  ): Stream<NonNullable<K>, V, never> {
+    const flow = this['~flow']
+    const flowTo = (name: string): Flow => keyed(flow, name, erased(options))
+    return rateLimitFlow(flowTo, options)
+  }
+
+  /**
+   * Gathers the records of each key, in their order, and sends them on as one whose value is the
+   * list of their values. A record without a key is left out (counted as dropped). The batch has
+   * the largest timestamp of its records, and no headers. With `by: 'partition'` it gathers all
+   * that a task is given, keys included, and the batch has no key.
+   */
+  buffer(
+    this: Stream<S | null, V, never>,
+    options: BufferOptions<NonNullable<V>> & { readonly by?: 'key' },
+  ): Stream<NonNullable<K>, readonly V[], S>
+  buffer<S2>(
+    this: Stream<S2 | null, V, never>,
+    options: BufferOptions<NonNullable<V>> & { readonly by?: 'key'; readonly key: Serde<S2> },
+  ): Stream<NonNullable<K>, readonly V[], S2>
+  buffer(
+    options: BufferOptions<NonNullable<V>> & {
+      readonly by: 'partition'
+      readonly key?: SerdeFor<NonNullable<K>>
+    },
+  ): Stream<null, readonly Buffered<K, V>[], S>
+  buffer(
+    options: BufferOptions<NonNullable<V>> & {
+      readonly by?: 'key' | 'partition'
+      readonly key?: SerdeFor<NonNullable<K>>
+    },
+  ): Stream<unknown, readonly unknown[], never> {
+    const flow = this['~flow']
+    if (options?.by === 'partition') return flow.words.stream(bufferByPartition(flow, options))
+    const flowTo = (name: string): Flow => keyed(flow, name, erased(options))
+    return flow.words.stream(bufferByKey(flowTo, options))
   }
 
   /**

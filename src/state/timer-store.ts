@@ -57,10 +57,12 @@ export interface TimerStore<in out K> extends KeyValueStore<K, readonly KeyTimer
   readonly unset: (key: K, name: string, atMs: number, clock: TimerClock) => void
   /** The timers at that time or later, earliest first, which stay. */
   readonly from: (clock: TimerClock, fromMs: number) => IterableIterator<DueTimer<K>>
-  /** Puts at the end of the key's queue. */
-  readonly append: (key: K, payload: Uint8Array) => void
+  /** Puts at the end of the key's queue; returns the place. */
+  readonly append: (key: K, payload: Uint8Array) => string
   /** The key's queue from its head. */
   readonly queue: (key: K) => IterableIterator<Queued>
+  /** The queues of all keys, one after the other. */
+  readonly queues: () => IterableIterator<readonly [key: K, queued: Queued]>
   /** Takes out of the key's queue what the queue has given. */
   readonly remove: (key: K, place: string) => void
   /** How many timers the key has, and places in its queue. */

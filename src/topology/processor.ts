@@ -28,8 +28,10 @@ export interface Cancellable {
 
 /** Records that have waited in a store of a step, on their way again. */
 export interface Waited {
-  /** As they were read, at least one. The last one is where `meta` says that we are. */
-  readonly records: readonly RawRecord[]
+  /** As they were read, at least one; asked for where one has failed or waits again. */
+  readonly records: () => readonly RawRecord[]
+  /** Where the last one was read, which is where `meta` says that we are. */
+  readonly at: Pick<RawRecord, 'topic' | 'partition' | 'offset'>
   /** How often they were tried, this time included. */
   readonly attempts: number
   /** Undefined: they have not failed so far. */

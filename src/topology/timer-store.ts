@@ -2,12 +2,12 @@ import { json } from '../serde/json.ts'
 import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
 import type { TimerStoreSpec } from '../state/store-spec.ts'
-import type { KeyTimer } from '../state/timer-store.ts'
+import type { KeyTimer, TimerClock } from '../state/timer-store.ts'
 import type { KeyValueStoreOptions } from './key-value-store.ts'
 import { checkKafkaName } from './names.ts'
 import type { SerdeFor } from './serde-for.ts'
 
-export type { TimerStoreSpec }
+export type { TimerClock, TimerStoreSpec }
 
 export interface TimerStoreOptions<K> extends Pick<
   KeyValueStoreOptions<K, never>,

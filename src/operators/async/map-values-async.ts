@@ -4,7 +4,13 @@ import type { Headers } from '../../core/record.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import { mayTryAgain, waitMs, type RetryPolicy } from '../retry/retry-policy.ts'
 import type { WaitingRecord } from '../waiting/waiting-record.ts'
-import { WaitingRoom, type Due, type WaitingRoomOptions } from '../waiting/waiting-room.ts'
+import {
+  failedOnce,
+  waitedAs,
+  WaitingRoom,
+  type Due,
+  type WaitingRoomOptions,
+} from '../waiting/waiting-room.ts'
 import type { AsyncMeta } from './async-meta.ts'
 
 /** A record finds no room for a call: it looks again after so long. */
@@ -36,8 +42,6 @@ interface Call {
   /** Ends the call; only the first time counts. */
   readonly finish: (work: () => void) => void
 }
-
-const untried = { attempts: 0, firstFailedAtMs: undefined }
 
 /**
  * A new value for each record, from a call that takes time. Until the result has gone on, the
@@ -83,10 +87,10 @@ class AsyncStep {
 
   process(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
     const room = this.#room
-    const record = room.record(key, value, timestampMs, headers, untried)
+    const record = room.record(key, value, timestampMs, headers)
     const stored = { ...record, id: this.#idOf(record) }
     if (this.#hasOrder(key) && room.isWaiting(key)) {
-      room.queue(key, stored)
+      room.queue(key, () => stored)
       if (room.count(key) > this.#mapping.waitingMax) this.#crowded.add(key)
     } else if (this.#isFull) {
       room.wait(key ?? null, stored, this.#context.wallClockMs() + LOOK_AGAIN_MS)
@@ -160,9 +164,8 @@ class AsyncStep {
     }
     this.#context.recordRetried()
     const nowMs = this.#context.wallClockMs()
-    const record = { ...stored, attempts, firstFailedAtMs: stored.firstFailedAtMs ?? nowMs }
     const atMs = nowMs + waitMs(retry, stored.sources.at(-1)!, attempts)
-    this.#room.wait(key, record, atMs, place)
+    this.#room.wait(key, failedOnce(stored, nowMs), atMs, place)
     this.#holdOrRelease()
   }
 
@@ -172,8 +175,7 @@ class AsyncStep {
   }
 
   #goOnWith({ stored }: Call, work: () => void): void {
-    const { sources: records, firstFailedAtMs, attempts } = stored
-    this.#context.resume({ records, attempts: attempts + 1, firstFailedAtMs }, work)
+    this.#context.resume(waitedAs(stored), work)
   }
 
   /** There is room for a call: the key's next record has waited for it. */

@@ -1,6 +1,6 @@
 import type { Headers } from '../../core/record.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
-import { WaitingRoom, type Waiting } from '../waiting/waiting-room.ts'
+import { failedOnce, WaitingRoom, type Waiting } from '../waiting/waiting-room.ts'
 import type { WaitingRecord } from '../waiting/waiting-record.ts'
 import { Attempt } from './attempt.ts'
 import { mayTryAgain, waitMs, type RetryPolicy } from './retry-policy.ts'
@@ -53,16 +53,14 @@ class RetriedStep {
   process(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
     const room = this.#room
     if (this.#hasOrder(key) && room.isWaiting(key)) {
-      const untried = { attempts: 0, firstFailedAtMs: undefined }
-      room.queue(key, room.record(key, value, timestampMs, headers, untried))
+      room.queue(key, () => room.record(key, value, timestampMs, headers))
       return
     }
     try {
       this.#attempt.try(key, value, timestampMs, headers)
     } catch (error) {
       if (!mayTryAgain(this.#options, error, 1)) throw error
-      const tried = { attempts: 1, firstFailedAtMs: this.#context.wallClockMs() }
-      this.#wait(key ?? null, room.record(key, value, timestampMs, headers, tried))
+      this.#wait(key ?? null, room.record(key ?? null, value, timestampMs, headers))
       return
     }
     this.#attempt.send()
@@ -86,8 +84,7 @@ class RetriedStep {
         this.#attempt.try(key, value, stored.timestampMs, stored.headers)
       } catch (error) {
         if (!mayTryAgain(this.#options, error, attempts)) throw error
-        const firstFailedAtMs = stored.firstFailedAtMs ?? this.#context.wallClockMs()
-        this.#wait(key, { ...stored, attempts, firstFailedAtMs }, place)
+        this.#wait(key, stored, place)
         isDone = false
         return
       }
@@ -96,11 +93,13 @@ class RetriedStep {
     return isDone
   }
 
+  /** A record that has just failed. */
   #wait(key: unknown, record: WaitingRecord, place?: string): void {
     this.#context.recordRetried()
-    const source = record.sources.at(-1)!
-    const delayMs = waitMs(this.#options, source, record.attempts)
-    this.#room.wait(key, record, this.#context.wallClockMs() + delayMs, place)
+    const nowMs = this.#context.wallClockMs()
+    const failed = failedOnce(record, nowMs)
+    const delayMs = waitMs(this.#options, failed.sources.at(-1)!, failed.attempts)
+    this.#room.wait(key, failed, nowMs + delayMs, place)
   }
 
   /** With the records that have waited behind another one of their key. */

@@ -7,10 +7,10 @@ export interface WaitingRecord {
   readonly value: Uint8Array | null
   readonly timestampMs: number
   readonly headers: Headers
-  /** How often the step has tried it. */
+  /** How often the step has tried it, in vain. */
   readonly attempts: number
-  /** Wall clock; undefined: it has not failed. */
-  readonly firstFailedAtMs: number | undefined
+  /** When it came here, by the wall clock; where it was tried, when it failed first. */
+  readonly sinceMs: number
   /** What tells it apart for those outside; empty where nobody is told. */
   readonly id: string
   /** What it came from, as it was read: this is what a dead letter will be. At least one. */
@@ -18,7 +18,6 @@ export interface WaitingRecord {
 }
 
 const VERSION = 1
-const NEVER_MS = -1
 
 /** What a source has in common with the record that waits, and is not written twice. */
 const sameValue = 1
@@ -27,11 +26,11 @@ const sameHeaders = 4
 
 /** `key` is the record's in the store: it is not written. What is returned is a copy. */
 export function encodeWaiting(key: Uint8Array, record: WaitingRecord): Uint8Array {
-  const { value, timestampMs, headers, attempts, firstFailedAtMs, id, sources } = record
+  const { value, timestampMs, headers, attempts, sinceMs, id, sources } = record
   const writer = new ByteWriter()
   writer.uint8(VERSION)
   writer.uint32(attempts)
-  writer.double(firstFailedAtMs ?? NEVER_MS)
+  writer.double(sinceMs)
   writer.double(timestampMs)
   writer.text(id)
   writer.bytes(value)
@@ -62,7 +61,7 @@ export function decodeWaiting(key: Uint8Array, bytes: Uint8Array): WaitingRecord
     throw new RangeError(`a record waits in format ${version}, which is not known`)
   }
   const attempts = reader.uint32()
-  const failedMs = reader.double()
+  const sinceMs = reader.double()
   const timestampMs = reader.double()
   const id = reader.text()
   const value = reader.bytes()
@@ -80,8 +79,7 @@ export function decodeWaiting(key: Uint8Array, bytes: Uint8Array): WaitingRecord
       headers: (same & sameHeaders) === 0 ? readHeaders(reader) : headers,
     })
   }
-  const firstFailedAtMs = failedMs === NEVER_MS ? undefined : failedMs
-  return { value, timestampMs, headers, attempts, firstFailedAtMs, id, sources }
+  return { value, timestampMs, headers, attempts, sinceMs, id, sources }
 }
 
 function writeHeaders(writer: ByteWriter, headers: Headers): void {

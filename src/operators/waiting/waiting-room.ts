@@ -1,16 +1,11 @@
-import { messageOf, StreamsError } from '../../core/errors.ts'
-import type { Headers, RawRecord } from '../../core/record.ts'
-import type { Serde } from '../../serde/serde.ts'
-import type { DueTimer, TimerClock, TimerStore } from '../../state/timer-store.ts'
+import { StreamsError } from '../../core/errors.ts'
+import type { Headers } from '../../core/record.ts'
+import type { TimerClock, TimerStore } from '../../state/timer-store.ts'
 import type { OperatorContext, Waited } from '../../topology/processor.ts'
-import { decodeWaiting, encodeWaiting, type WaitingRecord } from './waiting-record.ts'
+import { RecordsAtHand, type WaitingPlace } from './record-at-hand.ts'
+import type { WaitingRecord } from './waiting-record.ts'
 
-export interface WaitingRoomOptions {
-  /** A store that the step declared with `waitingStore`, by nullable keys. */
-  readonly store: string
-  /** The store's own. */
-  readonly key: Serde<unknown>
-  readonly value: Serde<unknown>
+export interface WaitingRoomOptions extends WaitingPlace {
   /** How many records of a key may wait. */
   readonly limit: number
   readonly clock: TimerClock
@@ -42,6 +37,7 @@ const QUEUE_TIMER = ''
 export class WaitingRoom {
   readonly #context: OperatorContext
   readonly #options: WaitingRoomOptions
+  readonly #atHand: RecordsAtHand
   readonly #store: TimerStore<unknown>
 
   /** `onDue` is given each record whose time has come, `onQueue` each key to be looked at. */
@@ -53,40 +49,32 @@ export class WaitingRoom {
   ) {
     this.#context = context
     this.#options = options
-    this.#store = context.timers<unknown>(options.store, (timer) => {
-      if (timer.name === QUEUE_TIMER) onQueue(timer.key)
-      else onDue(this.#due(timer))
+    this.#atHand = new RecordsAtHand(context, options)
+    this.#store = context.timers<unknown>(options.store, ({ key, name: place, payload }) => {
+      if (place === QUEUE_TIMER) onQueue(key)
+      else onDue({ key, stored: this.#atHand.decode(key, payload), place })
     })
+  }
+
+  /** Whether nothing waits at all. */
+  get isEmpty(): boolean {
+    return this.#store.nextMs(this.#options.clock) === Infinity
   }
 
   /** Whether a record of the key has to wait behind others, or the timer that they wait for. */
   isWaiting(key: unknown): boolean {
-    const { clock } = this.#options
-    return this.#store.nextMs(clock) !== Infinity && this.#store.count(key) > 0
+    return !this.isEmpty && this.#store.count(key) > 0
   }
 
-  /** The record that is at hand, to be given a place. */
-  record(
-    key: unknown,
-    value: unknown,
-    timestampMs: number,
-    headers: Headers,
-    tried: Pick<WaitingRecord, 'attempts' | 'firstFailedAtMs'>,
-    id = '',
-  ): WaitingRecord {
-    const bytes = this.#valueBytes(value)
-    const sources = this.#context.sources()
-    if (sources.length > 0) return { value: bytes, timestampMs, headers, sources, id, ...tried }
-    const { topic, partition, offset } = this.#context.meta
-    const own = { topic, partition, offset, key: this.#keyBytes(key) }
-    const source: RawRecord = { ...own, value: bytes, timestampMs, headers }
-    return { value: bytes, timestampMs, headers, sources: [source], id, ...tried }
+  /** The record that is at hand, which nobody has tried so far. */
+  record(key: unknown, value: unknown, timestampMs: number, headers: Headers): WaitingRecord {
+    const nowMs = this.#context.wallClockMs()
+    return this.#atHand.record(key, value, timestampMs, headers, nowMs)
   }
 
   /** It comes due at that time. */
   wait(key: unknown, record: WaitingRecord, atMs: number, place = this.#store.nextPlace()): void {
-    const { clock } = this.#options
-    this.#store.set(key, place, atMs, clock, encodeWaiting(this.#keyBytes(key), record))
+    this.#store.set(key, place, atMs, this.#options.clock, this.#atHand.encode(key, record))
   }
 
   /** It does not come due, but is there after a crash, until it is taken out. */
@@ -117,16 +105,19 @@ export class WaitingRoom {
     return this.#store.count(key)
   }
 
-  /** Behind what waits of the key already; throws `QUEUE_FULL`. */
-  queue(key: unknown, record: WaitingRecord): void {
+  /**
+   * Puts it behind what waits of the key already; throws `QUEUE_FULL`. `timers`: those of the key
+   * in which no record waits.
+   */
+  queue(key: unknown, record: () => WaitingRecord, timers = 0): void {
     const { limit, store } = this.#options
-    if (this.#store.count(key) >= limit) {
+    if (this.#store.count(key) - timers >= limit) {
       throw new StreamsError('QUEUE_FULL', {
         message: `${limit} records of a key wait in store "${store}", and there came one more`,
         hint: 'Find out why that key is held up, or let more of them wait with `limit`.',
       })
     }
-    this.#store.append(key, encodeWaiting(this.#keyBytes(key), record))
+    this.#store.append(key, this.#atHand.encode(key, record()))
   }
 
   /** Calls `onQueue` with the key at that time. */
@@ -142,7 +133,7 @@ export class WaitingRoom {
     // A range is read before the store is changed.
     const head = [...firstOf(this.#store.queue(key), max)]
     for (const { place, payload } of head) {
-      if (!take(this.#waiting(key, payload))) return true
+      if (!take({ key, stored: this.#atHand.decode(key, payload) })) return true
       this.#store.remove(key, place)
     }
     return head.length === max && this.#store.count(key) > 0
@@ -150,43 +141,30 @@ export class WaitingRoom {
 
   /** Goes on with a record as though it had just been read, once more. */
   resume({ stored }: Waiting, work: (value: unknown, attempts: number) => void): void {
-    const attempts = stored.attempts + 1
-    const { sources: records, firstFailedAtMs } = stored
-    const waited: Waited = { records, attempts, firstFailedAtMs }
+    const waited = waitedAs(stored)
     this.#context.resume(waited, () => {
       // What cannot be read is a failure of the record too.
-      const value = stored.value && this.#options.value.deserialize(stored.value)
-      work(value, attempts)
+      work(this.#atHand.valueOf(stored), waited.attempts)
     })
   }
+}
 
-  #due(timer: DueTimer<unknown>): Due {
-    return { ...this.#waiting(timer.key, timer.payload), place: timer.name }
-  }
-
-  #waiting(key: unknown, payload: Uint8Array): Waiting {
-    return { key, stored: decodeWaiting(this.#keyBytes(key), payload) }
-  }
-
-  #keyBytes(key: unknown): Uint8Array {
-    // Without the byte in front that tells null from the others.
-    return this.#options.key.serialize(key).subarray(1)
-  }
-
-  #valueBytes(value: unknown): Uint8Array | null {
-    if (value === null || value === undefined) return null
-    const { value: serde, store } = this.#options
-    try {
-      return serde.serialize(value)
-    } catch (error) {
-      throw new StreamsError('SERDE_FAILED', {
-        message: `a record cannot wait in store "${store}": ${messageOf(error)}`,
-        hint: 'Give the step a serde for the values that it is given.',
-        cause: error,
-      })
-    }
+/** For `resume`: the record, tried once more. */
+export function waitedAs({ sources, attempts, sinceMs }: WaitingRecord): Waited {
+  return {
+    records: () => sources,
+    at: sources.at(-1)!,
+    attempts: attempts + 1,
+    firstFailedAtMs: attempts === 0 ? undefined : sinceMs,
   }
 }
+
+/** After another attempt that was in vain. */
+export const failedOnce = (record: WaitingRecord, nowMs: number): WaitingRecord => ({
+  ...record,
+  attempts: record.attempts + 1,
+  sinceMs: record.attempts === 0 ? nowMs : record.sinceMs,
+})
 
 function* firstOf<T>(items: Iterable<T>, max: number): Generator<T, undefined> {
   let left = max

@@ -35,11 +35,12 @@ export class AtHand {
   /** An update that leaves a cache has no record of its own: the meta shows another one. */
   #sources(): readonly RawRecord[] {
     const { topic, partition, offset } = this.#meta
-    const records = this.#waited?.records ?? (this.queue && [this.queue.rawHead()])
-    const last = records?.at(-1)
-    if (records === undefined || last === undefined) return []
-    const isThis = last.offset === offset && last.partition === partition && last.topic === topic
-    return isThis ? records : []
+    const isAt = (at: Waited['at']): boolean =>
+      at.offset === offset && at.partition === partition && at.topic === topic
+    const waited = this.#waited
+    if (waited !== undefined) return isAt(waited.at) ? waited.records() : []
+    const head = this.queue?.rawHead()
+    return head !== undefined && isAt(head) ? [head] : []
   }
 
   /** What is at hand goes to the dead letters, and processing goes on. */
@@ -56,13 +57,14 @@ export class AtHand {
     const meta = this.#meta
     const { key, timestampMs, headers, topic, partition, offset } = meta
     const outer = this.#waited
-    const last = waited.records.at(-1) as RawRecord
+    const { at } = waited
     this.#waited = waited
-    meta.from(last.topic, last.partition, last.offset)
+    meta.from(at.topic, at.partition, at.offset)
     try {
       work()
     } catch (error) {
-      this.#failures.settle(waited, failureAt(node, error), this.#policy, node)
+      const failed = { ...waited, records: waited.records() }
+      this.#failures.settle(failed, failureAt(node, error), this.#policy, node)
     } finally {
       this.#waited = outer
       meta.from(topic, partition, offset)

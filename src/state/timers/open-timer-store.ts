@@ -72,11 +72,20 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
         yield { key: spec.key.deserialize(keyBytes), keyBytes, name, atMs, clock, payload }
       }
     },
-    append: (key, payload) =>
-      rows.putNew(textsOf(encoded(key), nextPlace(), noClock, 0), byteString(payload)),
+    append: (key, payload) => {
+      const place = nextPlace()
+      rows.putNew(textsOf(encoded(key), place, noClock, 0), byteString(payload))
+      return place
+    },
     *queue(key) {
       for (const { clock, name, value } of rows.prefixed(keyRows(encoded(key)))) {
         if (clock === noClock) yield { place: name, payload: bytesOf(value) }
+      }
+    },
+    *queues() {
+      for (const { key, clock, name, value } of rows.prefixed(ALL_KEYS)) {
+        if (clock !== noClock) continue
+        yield [spec.key.deserialize(key), { place: name, payload: bytesOf(value) }]
       }
     },
     remove: (key, place) => rows.delete(textsOf(encoded(key), place, noClock, 0)),
