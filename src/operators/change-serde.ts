@@ -14,11 +14,7 @@ const HAS_OLD = 2
 export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
   return {
     name: `change(${inner.name})`,
-    ...remoteAround(
-      inner,
-      (bytes) => (bytes.length < 5 ? [] : [newPart(bytes), oldPart(bytes)]),
-      changeSerde,
-    ),
+    ...remoteAround(inner, partsOf, changeSerde),
     serialize: ({ newValue, oldValue }) => {
       const newBytes = newValue === null ? undefined : inner.serialize(newValue)
       const newLength = newBytes?.length ?? 0
@@ -32,16 +28,20 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
     },
     deserialize: (bytes) => {
       const flags = bytes[0] ?? 0
+      const [newBytes, oldBytes] = partsOf(bytes)
       return {
-        newValue: flags & HAS_NEW ? inner.deserialize(newPart(bytes)) : null,
-        oldValue: flags & HAS_OLD ? inner.deserialize(oldPart(bytes)) : null,
+        newValue: flags & HAS_NEW ? inner.deserialize(newBytes) : null,
+        oldValue: flags & HAS_OLD ? inner.deserialize(oldBytes) : null,
       }
     },
   }
 }
 
-const newPart = (bytes: Uint8Array): Uint8Array => bytes.subarray(5, 5 + lengthOf(bytes))
-const oldPart = (bytes: Uint8Array): Uint8Array => bytes.subarray(5 + lengthOf(bytes))
+/** The new value and the old one; either may be empty. */
+function partsOf(bytes: Uint8Array): readonly [newBytes: Uint8Array, oldBytes: Uint8Array] {
+  const newEnd = 5 + lengthOf(bytes)
+  return [bytes.subarray(5, newEnd), bytes.subarray(newEnd)]
+}
 
 function lengthOf(bytes: Uint8Array): number {
   const length =
