@@ -1,13 +1,13 @@
 import { durationMs, type Duration } from '../core/duration.ts'
 import { compilePattern } from '../operators/pattern/compile.ts'
 import { detect, lateOutput, timedOutOutput, type Detection } from '../operators/pattern/detect.ts'
-import { keyStateSerde } from '../operators/pattern/key-state-serde.ts'
+import { keyStateSerde, type KeyStateSerde } from '../operators/pattern/key-state-serde.ts'
 import { timeRowSerde } from '../operators/pattern/time-rows.ts'
 import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import type { ProcessorDraft } from '../topology/graph-builder.ts'
-import { keyValueStore } from '../topology/key-value-store.ts'
+import { keyValueStore, type KeyValueStoreSpec } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { addStep, unknownKey, type Flow } from './flow.ts'
 import type { PatternOf } from './pattern.ts'
@@ -65,17 +65,21 @@ export function detectFlow<K, E, Shape, S>(
   const flow = flowTo(name)
   const { graph, words, key, value = json<unknown>() } = flow
   if (key === undefined) throw unknownKey(`detect "${name}"`)
-  const times = `${name}-times`
-  const states = keyStateSerde(automaton, value)
-  graph.addStore(keyValueStore(name, { key, value: states as never, cached: false }))
-  graph.addStore(
-    keyValueStore(times, { key: bytes, value: timeRowSerde(key, value), cached: false }) as never,
-  )
+  const states = keyValueStore(name, { key, value: keyStateSerde(automaton, value), cached: false })
+  const { events } = states.value as KeyStateSerde
+  const times = keyValueStore(`${name}-times`, {
+    key: bytes,
+    value: timeRowSerde(states.key, events),
+    cached: false,
+  })
+  graph.addStore(states as KeyValueStoreSpec)
+  // Its rows are read in the order of time, never by key.
+  graph.addStore({ ...times, readCached: false } as KeyValueStoreSpec)
   const detection: Omit<Detection, 'outputs'> = {
     automaton,
-    states: name,
-    times,
-    key,
+    states: states.name,
+    times: times.name,
+    key: states.key,
     outOfOrdernessMs: outOfOrderness === undefined ? undefined : durationMs(outOfOrderness),
     idleCloseMs: idleClose === undefined ? undefined : durationMs(idleClose),
     hasFlinkTimers: timeouts === 'flink',
@@ -84,7 +88,7 @@ export function detectFlow<K, E, Shape, S>(
   const draft: ProcessorDraft = addStep(flow, {
     operator: 'detect',
     name: `detect(${name})`,
-    stores: [name, times],
+    stores: [states.name, times.name],
     create: (context) => detect({ ...detection, outputs: draft.outputs })(context),
   })
   const output = (from: string | undefined, kept: Flow['value']): Flow => {

@@ -22,7 +22,9 @@ export type PartialOf<Shape> = Partial<MatchOf<Shape>>
 
 /** As the step shows when it is repeated. */
 export type Listed<Shape> = {
-  readonly [N in keyof Shape]: Shape[N] extends One<infer E> ? Many<E> : Shape[N]
+  readonly [N in keyof Shape]: Exclude<Shape[N], undefined> extends One<infer E>
+    ? Many<E>
+    : Shape[N]
 }
 
 /**

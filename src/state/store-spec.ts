@@ -24,6 +24,8 @@ interface StoreSettings<K, V> {
 /** A store as a topology declares it: data only, the runtime builds it. */
 export interface KeyValueStoreSpec<K = unknown, V = unknown> extends StoreSettings<K, V> {
   readonly kind: 'key-value'
+  /** False where rows are read by range only: none is kept as an object. */
+  readonly readCached?: boolean
 }
 
 interface WindowedSettings<K, V> extends StoreSettings<Windowed<K>, V> {

@@ -1,5 +1,5 @@
 import { StreamsError } from '../../core/errors.ts'
-import { noHeaders, type Headers } from '../../core/record.ts'
+import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { Emit, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
@@ -7,7 +7,7 @@ import type { Automaton } from './automaton.ts'
 import { DueQueue } from './due-queue.ts'
 import type { KeyRow } from './key-state-serde.ts'
 import { Matcher, type KeyState } from './matcher.ts'
-import type { Course, TimeRow, Timer, WaitingEvent } from './time-rows.ts'
+import { copied, type Course, type TimeRow, type Timer, type WaitingEvent } from './time-rows.ts'
 
 export const timedOutOutput = 'timed-out'
 export const lateOutput = 'late'
@@ -140,13 +140,20 @@ class DetectStep {
     return { ...saved, hash }
   }
 
-  #wait(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
+  #wait(key: unknown, value: unknown, timestampMs: number, headersOf: Headers): void {
     const course = this.#course
     course.sequence += 1
     const tie = Buffer.allocUnsafe(SEQUENCE_BYTES)
     tie.writeUIntBE(course.sequence, 0, SEQUENCE_BYTES)
-    const row: WaitingEvent = { kind: 'event', key: owned(key), value: owned(value), headers }
-    this.#events.add(timestampMs, tie, row)
+    const sources = this.#context.sources().map(ownedRecord)
+    const headers = headersOf.map(ownedHeader)
+    this.#events.add(timestampMs, tie, {
+      kind: 'event',
+      key: owned(key),
+      value: owned(value),
+      headers,
+      sources,
+    })
   }
 
   /** All events up to then have come: processes those that waited, then what is due. */
@@ -160,18 +167,36 @@ class DetectStep {
 
   #release(nowMs: number): void {
     for (let next = this.#events.shift(nowMs); next; next = this.#events.shift(nowMs)) {
-      const { key, value, headers } = next.row
-      this.#take(key, value, next.timeMs, headers)
+      const { key, value, headers, sources } = next.row
+      const { timeMs } = next
+      this.#resume(key, timeMs, sources, () => this.#take(key, value, timeMs, headers))
     }
     if (this.#touched.size === 0) return
-    for (const { key } of this.#touched.values()) this.#advance(key, nowMs)
+    const touched = [...this.#touched.values()]
     this.#touched.clear()
+    for (const { key } of touched) {
+      this.#resume(key, nowMs, nothingRead, () => this.#advance(key, nowMs))
+    }
   }
 
   #fire(nowMs: number): void {
     for (let next = this.#timers.shift(nowMs); next; next = this.#timers.shift(nowMs)) {
-      this.#advance(next.row.key, nowMs, next.timeMs)
+      const { key } = next.row
+      const { timeMs } = next
+      this.#resume(key, nowMs, nothingRead, () => this.#advance(key, nowMs, timeMs))
     }
+  }
+
+  /** What fails is not the record at hand: the topology's policy is asked about what it is. */
+  #resume(key: unknown, timeMs: number, sources: readonly RawRecord[], work: () => void): void {
+    const records = sources.length > 0 ? sources : [this.#keyAlone(key, timeMs)]
+    this.#context.resume({ records, attempts: 1, firstFailedAtMs: undefined }, work)
+  }
+
+  #keyAlone(key: unknown, timeMs: number): RawRecord {
+    const bytes = copied(this.#settings.key.serialize(key))
+    const nowhere = { topic: '', partition: -1, offset: -1 }
+    return { ...nowhere, timestampMs: timeMs, key: bytes, value: null, headers: noHeaders }
   }
 
   /** Once no record has come for so long, time goes on with the wall clock. */
@@ -195,7 +220,13 @@ class DetectStep {
     const after = matcher.process(matcher.advance(before, timeMs), value, timeMs)
     if (after !== before) this.#keep(key, row, after)
     if (this.#settings.hasFlinkTimers) this.#touch(key, timeMs)
-    this.#emit(key, row, timeMs, headers)
+    try {
+      this.#emit(key, timeMs, headers)
+    } catch (error) {
+      // An event that cannot go on did not happen: it may be set aside and sent again.
+      if (after !== before) this.#restore(key, row)
+      throw error
+    }
   }
 
   /** Times out what is due at the key. `timerMs`: of the timer that says so. */
@@ -209,7 +240,7 @@ class DetectStep {
     const isSpent = timerMs !== Infinity && !hasFlinkTimers
     if (isSpent) this.#keep(key, { ...row, timerMs: Infinity }, after)
     else if (after !== row.state) this.#keep(key, row, after)
-    this.#emit(key, row, nowMs, noHeaders)
+    this.#emit(key, nowMs, noHeaders)
   }
 
   #row(key: unknown): KeyRow | undefined {
@@ -261,31 +292,39 @@ class DetectStep {
     timedOut.length = 0
   }
 
-  /** Sends on what has come out. What cannot go on did not happen. */
-  #emit(key: unknown, before: KeyRow | undefined, timeMs: number, headers: Headers): void {
+  /** Sends on what has come out. */
+  #emit(key: unknown, timeMs: number, headers: Headers): void {
     const matcher = this.#matcher
-    if (matcher.outcome.matches.length === 0 && matcher.outcome.timedOut.length === 0) return
+    const { outcome } = matcher
+    if (outcome.matches.length === 0 && outcome.timedOut.length === 0) return
     // A copy: a step further on may lead back here through a cache that gives way.
-    const matches = [...matcher.outcome.matches]
-    const timedOut = [...matcher.outcome.timedOut]
-    try {
-      for (const last of matches) {
-        this.#context.emit(key, matcher.events(last), timeMs, headers)
-      }
-      if (this.#emitTimedOut === undefined) return
-      for (const each of timedOut) {
-        this.#emitTimedOut(key, matcher.events(each.last), each.timeMs, headers)
-      }
-    } catch (error) {
-      this.#states.put(key, before ?? null, this.#stampMs())
-      if (before !== undefined && before.timerMs < Infinity) {
-        const tie = this.#settings.key.serialize(key)
-        this.#timers.add(before.timerMs, tie, { kind: 'timer', key: owned(key) })
-      }
-      throw error
+    const matches = [...outcome.matches]
+    const timedOut = [...outcome.timedOut]
+    for (const last of matches) this.#context.emit(key, matcher.events(last), timeMs, headers)
+    if (this.#emitTimedOut === undefined) return
+    for (const each of timedOut) {
+      this.#emitTimedOut(key, matcher.events(each.last), each.timeMs, headers)
     }
   }
+
+  #restore(key: unknown, row: KeyRow | undefined): void {
+    this.#states.put(key, row ?? null, this.#stampMs())
+    if (row === undefined || row.timerMs === Infinity) return
+    const tie = this.#settings.key.serialize(key)
+    this.#timers.add(row.timerMs, tie, { kind: 'timer', key: owned(key) })
+  }
 }
+
+const nothingRead: readonly RawRecord[] = []
+
+const ownedHeader = ([name, value]: Headers[number]): Headers[number] => [name, copied(value)]
+
+const ownedRecord = (record: RawRecord): RawRecord => ({
+  ...record,
+  key: copied(record.key),
+  value: copied(record.value),
+  headers: record.headers.map(ownedHeader),
+})
 
 /** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
 const owned = (value: unknown): unknown =>

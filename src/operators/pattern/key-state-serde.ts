@@ -1,4 +1,6 @@
+import { StreamsError } from '../../core/errors.ts'
 import { byteString, bytesOf, writeBytes, type ByteString } from '../../state/byte-string.ts'
+import { remoteAround } from '../../serde/registry/remote-serde.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { Automaton } from './automaton.ts'
 import type { KeyState } from './matcher.ts'
@@ -27,16 +29,26 @@ const EVENT_BYTES = 16
 const LINK_BYTES = 12
 const MATCH_BYTES = 8
 
+export interface KeyStateSerde extends Serde<KeyRow> {
+  /** Of the events in a row. */
+  readonly events: Serde<unknown>
+}
+
 /** How the state of a key is kept; its events are written by the serde of the stream's values. */
-export function keyStateSerde(automaton: Automaton, events: Serde<unknown>): Serde<KeyRow> {
+export function keyStateSerde(automaton: Automaton, events: Serde<unknown>): KeyStateSerde {
   const encode = (value: unknown): ByteString => byteString(events.serialize(value))
   const decode = (text: ByteString): unknown => events.deserialize(bytesOf(text))
   return {
     name: `pattern(${automaton.hash.toString(16)}, ${events.name})`,
+    events,
+    ...remoteAround(events, eventParts, (inner) => keyStateSerde(automaton, inner)),
     serialize: (row) => new Writer(encode).row(row, automaton.hash),
-    deserialize: (bytes) => readRow(Buffer.from(bytes), automaton.hash, decode),
+    deserialize: (bytes) => readRow(bufferOf(bytes), automaton.hash, decode),
   }
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 class Writer {
   readonly #encode: (value: unknown) => ByteString
@@ -113,24 +125,23 @@ class Writer {
 }
 
 function readRow(bytes: Buffer, hash: number, decode: (text: ByteString) => unknown): KeyRow {
-  if (bytes.length < HEADER_BYTES || bytes.readUInt8(0) !== FORMAT) {
-    throw new RangeError(`${bytes.length} bytes are no state of a pattern`)
-  }
+  checkFormat(bytes)
   const timerMs = bytes.readDoubleBE(5)
   const timeMs = bytes.readDoubleBE(13)
   const taken = bytes.readUInt32BE(21)
   if (bytes.readUInt32BE(1) !== hash) {
     return { state: { partials: [], waiting: [], taken, timeMs }, timerMs, isCurrent: false }
   }
-  const events: Held[] = []
-  let at = HEADER_BYTES
-  for (let left = bytes.readUInt32BE(25); left > 0; left--) {
-    const length = bytes.readUInt32BE(at + 12)
-    const text = byteString(bytes.subarray(at + EVENT_BYTES, at + EVENT_BYTES + length))
-    const [order, eventMs] = [bytes.readUInt32BE(at), bytes.readDoubleBE(at + 4)]
-    events.push(Held.ofText(order, eventMs, text, decode))
-    at += EVENT_BYTES + length
-  }
+  const places = eventPlaces(bytes)
+  const events = places.map(({ at, start, end }) =>
+    Held.ofText(
+      bytes.readUInt32BE(at),
+      bytes.readDoubleBE(at + 4),
+      byteString(bytes.subarray(start, end)),
+      decode,
+    ),
+  )
+  let at = places.at(-1)?.end ?? HEADER_BYTES
   const links: (Taken | undefined)[] = [undefined]
   for (let left = bytes.readUInt32BE(29); left > 0; left--) {
     const event = events[bytes.readUInt32BE(at)] as Held
@@ -148,4 +159,37 @@ function readRow(bytes: Buffer, hash: number, decode: (text: ByteString) => unkn
   const partials = matches(bytes.readUInt32BE(33))
   const waiting = matches(bytes.readUInt32BE(37))
   return { state: { partials, waiting, taken, timeMs }, timerMs, isCurrent: true }
+}
+
+interface EventPlace {
+  readonly at: number
+  /** Of its bytes. */
+  readonly start: number
+  readonly end: number
+}
+
+function eventPlaces(bytes: Buffer): readonly EventPlace[] {
+  const places: EventPlace[] = []
+  let at = HEADER_BYTES
+  for (let left = bytes.readUInt32BE(25); left > 0; left--) {
+    const start = at + EVENT_BYTES
+    const end = start + bytes.readUInt32BE(at + 12)
+    places.push({ at, start, end })
+    at = end
+  }
+  return places
+}
+
+function eventParts(row: Uint8Array): readonly Uint8Array[] {
+  const bytes = bufferOf(row)
+  checkFormat(bytes)
+  return eventPlaces(bytes).map(({ start, end }) => bytes.subarray(start, end))
+}
+
+function checkFormat(bytes: Buffer): void {
+  if (bytes.length >= HEADER_BYTES && bytes.readUInt8(0) === FORMAT) return
+  throw new StreamsError('SERDE_FAILED', {
+    message: `${bytes.length} bytes are no state of a pattern`,
+    hint: 'Give the pattern a name that no other store has had, or reset the application.',
+  })
 }

@@ -1,5 +1,7 @@
-import type { Header, Headers } from '../../core/record.ts'
+import type { Header, Headers, RawRecord } from '../../core/record.ts'
+import { remoteAround } from '../../serde/registry/remote-serde.ts'
 import type { Serde } from '../../serde/serde.ts'
+import { PartsReader, PartsWriter } from './byte-parts.ts'
 
 /** An event that waits for those that should come before it. */
 export interface WaitingEvent {
@@ -7,6 +9,8 @@ export interface WaitingEvent {
   readonly key: unknown
   readonly value: unknown
   readonly headers: Headers
+  /** What it was made of, as it was read: to be set aside where the event cannot be processed. */
+  readonly sources: readonly RawRecord[]
 }
 
 /** A key is to be looked at. */
@@ -34,36 +38,41 @@ export type TimeRow = WaitingEvent | Timer | Course
 const EVENT = 1
 const TIMER = 2
 const COURSE = 3
-const COURSE_BYTES = 29
-const ABSENT = 0xffffffff
 
 /** How what waits for its time is kept. */
 export function timeRowSerde(key: Serde<unknown>, value: Serde<unknown>): Serde<TimeRow> {
+  const writer = new PartsWriter()
   return {
     name: `pattern-times(${key.name}, ${value.name})`,
+    ...remoteAround(value, eventPart, (inner) => timeRowSerde(key, inner)),
     serialize: (row) => {
       switch (row.kind) {
         case 'timer':
-          return joined([Buffer.of(TIMER), key.serialize(row.key)])
+          return writer.start(TIMER).part(key.serialize(row.key)).bytes()
         case 'event':
-          return joined([
-            Buffer.of(EVENT),
-            ...sized(key.serialize(row.key)),
-            ...headerParts(row.headers),
-            value.serialize(row.value),
-          ])
-        case 'course':
-          return courseBytes(row)
+          return eventBytes(writer, row, key, value)
+        case 'course': {
+          const { hash, streamTimeMs, watermarkMs, sequence } = row
+          writer.start(COURSE).number(hash).number(streamTimeMs)
+          return writer.number(watermarkMs).number(sequence).bytes()
+        }
       }
     },
     deserialize: (bytes) => {
-      switch (bytes[0]) {
+      const reader = new PartsReader(bytes)
+      switch (reader.kind()) {
         case TIMER:
-          return { kind: 'timer', key: key.deserialize(bytes.subarray(1)) }
+          return { kind: 'timer', key: key.deserialize(reader.part() as Buffer) }
         case EVENT:
-          return readEvent(new Reader(bytes), key, value)
+          return readEvent(reader, key, value)
         case COURSE:
-          return readCourse(Buffer.from(bytes))
+          return {
+            kind: 'course',
+            hash: reader.number(),
+            streamTimeMs: reader.number(),
+            watermarkMs: reader.number(),
+            sequence: reader.number(),
+          }
         default:
           throw new RangeError(`${bytes.length} bytes are no row of a pattern's times`)
       }
@@ -71,80 +80,60 @@ export function timeRowSerde(key: Serde<unknown>, value: Serde<unknown>): Serde<
   }
 }
 
-const joined = (parts: readonly Uint8Array[]): Uint8Array => Buffer.concat(parts)
-
-function sized(bytes: Uint8Array | null): readonly Uint8Array[] {
-  const size = Buffer.allocUnsafe(4)
-  size.writeUInt32BE(bytes === null ? ABSENT : bytes.length, 0)
-  return bytes === null ? [size] : [size, bytes]
+/** Value, key, headers, and the records that it was made of. */
+function eventBytes(
+  writer: PartsWriter,
+  { key, value, headers, sources }: WaitingEvent,
+  keys: Serde<unknown>,
+  values: Serde<unknown>,
+): Uint8Array {
+  writer.start(EVENT).part(values.serialize(value)).part(keys.serialize(key))
+  writeHeaders(writer, headers)
+  writer.number(sources.length)
+  for (const source of sources) {
+    writer.part(Buffer.from(source.topic)).number(source.partition).number(source.offset)
+    writer.number(source.timestampMs).part(source.key).part(source.value)
+    writeHeaders(writer, source.headers)
+  }
+  return writer.bytes()
 }
 
-function headerParts(headers: Headers): readonly Uint8Array[] {
-  const count = Buffer.allocUnsafe(4)
-  count.writeUInt32BE(headers.length, 0)
-  return [
-    count,
-    ...headers.flatMap(([name, text]) => [...sized(Buffer.from(name)), ...sized(text)]),
-  ]
+const eventPart = (bytes: Uint8Array): readonly Uint8Array[] => {
+  const reader = new PartsReader(bytes)
+  return reader.kind() === EVENT ? [reader.part() as Buffer] : []
 }
 
-class Reader {
-  readonly #bytes: Buffer
-  #at = 1
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  }
-
-  count(): number {
-    const count = this.#bytes.readUInt32BE(this.#at)
-    this.#at += 4
-    return count
-  }
-
-  sized(): Uint8Array | null {
-    const size = this.count()
-    if (size === ABSENT) return null
-    this.#at += size
-    return this.#bytes.subarray(this.#at - size, this.#at)
-  }
-
-  rest(): Uint8Array {
-    return this.#bytes.subarray(this.#at)
-  }
+function readEvent(
+  reader: PartsReader,
+  keys: Serde<unknown>,
+  values: Serde<unknown>,
+): WaitingEvent {
+  const value = values.deserialize(reader.part() as Buffer)
+  const key = keys.deserialize(reader.part() as Buffer)
+  const headers = readHeaders(reader)
+  const sources = Array.from({ length: reader.number() }, () => ({
+    topic: String(reader.part()),
+    partition: reader.number(),
+    offset: reader.number(),
+    timestampMs: reader.number(),
+    key: copied(reader.part()),
+    value: copied(reader.part()),
+    headers: readHeaders(reader),
+  }))
+  return { kind: 'event', key, value, headers, sources }
 }
 
-function readEvent(reader: Reader, key: Serde<unknown>, value: Serde<unknown>): WaitingEvent {
-  const keyBytes = reader.sized() ?? new Uint8Array(0)
-  const headers: Header[] = []
-  for (let left = reader.count(); left > 0; left--) {
-    const name = Buffer.from(reader.sized() ?? []).toString()
-    const text = reader.sized()
-    // A copy: what was read may be written over.
-    headers.push([name, text && new Uint8Array(text)])
-  }
-  return {
-    kind: 'event',
-    key: key.deserialize(keyBytes),
-    value: value.deserialize(reader.rest()),
-    headers,
-  }
+function writeHeaders(writer: PartsWriter, headers: Headers): void {
+  writer.number(headers.length)
+  for (const [name, value] of headers) writer.part(Buffer.from(name)).part(value)
 }
 
-function courseBytes({ hash, streamTimeMs, watermarkMs, sequence }: Course): Uint8Array {
-  const bytes = Buffer.allocUnsafe(COURSE_BYTES)
-  bytes.writeUInt8(COURSE, 0)
-  bytes.writeUInt32BE(hash, 1)
-  bytes.writeDoubleBE(streamTimeMs, 5)
-  bytes.writeDoubleBE(watermarkMs, 13)
-  bytes.writeDoubleBE(sequence, 21)
-  return bytes
-}
+const readHeaders = (reader: PartsReader): Headers =>
+  Array.from({ length: reader.number() }, (): Header => [
+    String(reader.part()),
+    copied(reader.part()),
+  ])
 
-const readCourse = (bytes: Buffer): Course => ({
-  kind: 'course',
-  hash: bytes.readUInt32BE(1),
-  streamTimeMs: bytes.readDoubleBE(5),
-  watermarkMs: bytes.readDoubleBE(13),
-  sequence: bytes.readDoubleBE(21),
-})
+/** What was read may be written over. */
+export const copied = (bytes: Uint8Array | null): Uint8Array | null =>
+  bytes && new Uint8Array(bytes)

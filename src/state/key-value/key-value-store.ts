@@ -24,7 +24,10 @@ export function openKeyValueStore<K, V>(
   spec: KeyValueStoreSpec<K, V>,
   context: KeyValueStoreContext,
 ): StoreHandle & { readonly store: KeyValueStore<K, V> } {
-  const rows: Rows<K, V> = new Rows(spec, context, () => cache?.useTexts())
+  const readCacheMaxBytes = spec.readCached === false ? 0 : context.readCacheMaxBytes
+  const rows: Rows<K, V> = new Rows(spec, { ...context, readCacheMaxBytes }, () =>
+    cache?.useTexts(),
+  )
   const cache =
     spec.cached && context.cacheMaxBytes > 0
       ? new RecordCache(rows, context.meta, context.cacheMaxBytes)
