@@ -26,6 +26,8 @@ export class State {
   /** It waits so long after the event that was taken last; 0: for any time. */
   readonly gapMs: number
   readonly edges: Edge[] = []
+  /** The end may be reached from here without another event. */
+  mayEnd = false
 
   constructor(index: number, kind: StateKind, step: number, gapMs: number) {
     this.index = index
@@ -42,6 +44,21 @@ export class State {
   /** From now on no edge is used for an event that a greedy loop takes. */
   yieldTo(taken: Guard): void {
     for (const edge of this.edges) edge.guard = both(edge.guard, not(taken))
+  }
+}
+
+/** Finds out which states may end, when all edges are there. */
+export function markEnds(states: readonly State[]): void {
+  let isNew = true
+  while (isNew) {
+    isNew = false
+    for (const state of states) {
+      if (state.mayEnd) continue
+      state.mayEnd = state.edges.some(
+        ({ action, target }) => action === 'proceed' && (target.kind === 'final' || target.mayEnd),
+      )
+      isNew ||= state.mayEnd
+    }
   }
 }
 

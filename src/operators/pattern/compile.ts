@@ -1,5 +1,5 @@
 import { invalidTopology } from '../../topology/invalid-topology.ts'
-import { State, type Automaton, type AutomatonSkip, type StateKind } from './automaton.ts'
+import { markEnds, State, type Automaton, type AutomatonSkip, type StateKind } from './automaton.ts'
 import { checkPattern, checkRounds } from './check-pattern.ts'
 import {
   eventSteps,
@@ -57,6 +57,7 @@ class Compiler {
     const { name, steps, withinMs = 0, skip } = this.#definition
     const start = this.#sequence(steps, this.#state('final'), undefined, undefined)
     start.kind = 'start'
+    markEnds(this.#states)
     return {
       name,
       hash: patternHash(this.#definition),

@@ -3,6 +3,7 @@ import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { Emit, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
+import { idleClose } from '../window/idle-close.ts'
 import type { Automaton } from './automaton.ts'
 import { DueQueue } from './due-queue.ts'
 import type { KeyRow } from './key-state-serde.ts'
@@ -34,8 +35,6 @@ export interface Detection {
 const COURSE_PLACE = Buffer.of(0)
 const EVENTS = 1
 const TIMERS = 2
-/** How often idleness is looked for, in parts of its length. */
-const IDLE_LOOKS = 4
 const SEQUENCE_BYTES = 6
 
 /**
@@ -62,8 +61,7 @@ class DetectStep {
   readonly #emitLate: Emit | undefined
   #course: Course
   #isSaved = true
-  /** By the wall clock. */
-  #lastRecordMs: number
+  readonly #heard: () => void
   /** With Flink's timers: keys of which events were processed, and whether a match began there. */
   readonly #touched = new Map<string, { readonly key: unknown; hasBegun: boolean }>()
 
@@ -83,38 +81,39 @@ class DetectStep {
       : undefined
     this.#emitLate = outputs.includes(lateOutput) ? context.emitTo(lateOutput) : undefined
     this.#course = this.#savedCourse()
-    this.#lastRecordMs = context.wallClockMs()
-    if (idleCloseMs !== undefined) {
-      const everyMs = Math.max(1, Math.floor(idleCloseMs / IDLE_LOOKS))
-      context.schedule(everyMs, 'wall-clock', (nowMs) => this.#idle(nowMs, idleCloseMs))
-    }
+    this.#heard = idleClose(context, this.#course, idleCloseMs, (timeMs) => this.#idle(timeMs))
   }
 
   readonly process: Emit = (key, value, timestampMs, headers) => {
-    const { idleCloseMs, outOfOrdernessMs } = this.#settings
+    const { outOfOrdernessMs } = this.#settings
     if (key === null || key === undefined) {
       this.#context.recordDropped('null key in a pattern')
       return
     }
-    if (idleCloseMs !== undefined) this.#lastRecordMs = this.#context.wallClockMs()
+    this.#heard()
     const course = this.#course
     this.#isSaved = false
     if (timestampMs > course.streamTimeMs) course.streamTimeMs = timestampMs
     const isEvent = value !== null && value !== undefined
     if (outOfOrdernessMs === undefined) {
       if (isEvent) this.#take(key, value, timestampMs, headers)
-      this.#moveTo(course.streamTimeMs)
+      this.#moveTo(this.#closeMs(course.streamTimeMs))
       return
     }
     if (isEvent) {
-      if (timestampMs > course.watermarkMs) this.#wait(key, value, timestampMs, headers)
+      if (timestampMs > course.closedMs) this.#wait(key, value, timestampMs, headers)
       else {
         this.#context.recordDropped('late event of a pattern')
         this.#emitLate?.(key, value, timestampMs, headers)
       }
     }
-    // An event of that very time may still come, as in Flink.
-    this.#moveTo(course.streamTimeMs - outOfOrdernessMs - 1)
+    this.#moveTo(this.#closeMs(course.streamTimeMs))
+  }
+
+  /** Up to when all events have come. One of that very time may still come, as in Flink. */
+  #closeMs(streamTimeMs: number): number {
+    const { outOfOrdernessMs } = this.#settings
+    return outOfOrdernessMs === undefined ? streamTimeMs : streamTimeMs - outOfOrdernessMs - 1
   }
 
   /** Before a commit: stream time must not go back after a restart. */
@@ -129,7 +128,8 @@ class DetectStep {
     const { name, hash } = automaton
     const saved = this.#times.get(COURSE_PLACE) as Course | undefined
     if (saved === undefined) {
-      return { kind: 'course', hash, streamTimeMs: -Infinity, watermarkMs: -Infinity, sequence: 0 }
+      const never = { streamTimeMs: -1, closedMs: -Infinity, heardMs: -1, isIdle: false }
+      return { kind: 'course', hash, sequence: 0, ...never }
     }
     if (saved.hash !== hash && onEdit === 'refuse' && this.#states.all().next().done !== true) {
       throw new StreamsError('INVALID_TOPOLOGY', {
@@ -159,23 +159,22 @@ class DetectStep {
   /** All events up to then have come: processes those that waited, then what is due. */
   #moveTo(timeMs: number): void {
     const course = this.#course
-    if (timeMs > course.watermarkMs) course.watermarkMs = timeMs
-    const nowMs = course.watermarkMs
+    if (timeMs > course.closedMs) course.closedMs = timeMs
+    const nowMs = course.closedMs
     if (this.#settings.outOfOrdernessMs !== undefined) this.#release(nowMs)
     if (this.#timers.nextMs() <= nowMs) this.#fire(nowMs)
   }
 
   #release(nowMs: number): void {
     for (let next = this.#events.shift(nowMs); next; next = this.#events.shift(nowMs)) {
-      const { key, value, headers, sources } = next.row
-      const { timeMs } = next
-      this.#resume(key, timeMs, sources, () => this.#take(key, value, timeMs, headers))
+      const { row, timeMs } = next
+      this.#resume(row, timeMs, () => this.#take(row.key, row.value, timeMs, row.headers))
     }
     if (this.#touched.size === 0) return
     const touched = [...this.#touched.values()]
     this.#touched.clear()
     for (const { key } of touched) {
-      this.#resume(key, nowMs, nothingRead, () => this.#advance(key, nowMs))
+      this.#resumeKey(key, nowMs, () => this.#advance(key, nowMs))
     }
   }
 
@@ -183,29 +182,34 @@ class DetectStep {
     for (let next = this.#timers.shift(nowMs); next; next = this.#timers.shift(nowMs)) {
       const { key } = next.row
       const { timeMs } = next
-      this.#resume(key, nowMs, nothingRead, () => this.#advance(key, nowMs, timeMs))
+      this.#resumeKey(key, nowMs, () => this.#advance(key, nowMs, timeMs))
     }
   }
 
   /** What fails is not the record at hand: the topology's policy is asked about what it is. */
-  #resume(key: unknown, timeMs: number, sources: readonly RawRecord[], work: () => void): void {
-    const records = sources.length > 0 ? sources : [this.#keyAlone(key, timeMs)]
-    this.#context.resume({ records, attempts: 1, firstFailedAtMs: undefined }, work)
+  #resume(event: WaitingEvent, timeMs: number, work: () => void): void {
+    const { sources } = event
+    const at = sources.at(-1)
+    if (at === undefined) this.#resumeKey(event.key, timeMs, work)
+    else this.#context.resume({ ...firstTime, records: () => sources, at }, work)
   }
 
-  #keyAlone(key: unknown, timeMs: number): RawRecord {
-    const bytes = copied(this.#settings.key.serialize(key))
-    const nowhere = { topic: '', partition: -1, offset: -1 }
-    return { ...nowhere, timestampMs: timeMs, key: bytes, value: null, headers: noHeaders }
+  /** Where time is what brings something about, the key alone can be set aside. */
+  #resumeKey(key: unknown, timestampMs: number, work: () => void): void {
+    const records = () => {
+      const bytes = this.#settings.key.serialize(key)
+      return [{ ...nowhere, timestampMs, key: bytes, value: null, headers: noHeaders }]
+    }
+    this.#context.resume({ ...firstTime, records, at: nowhere }, work)
   }
 
-  /** Once no record has come for so long, time goes on with the wall clock. */
-  #idle(nowMs: number, idleCloseMs: number): void {
-    const { streamTimeMs } = this.#course
-    const idleMs = nowMs - this.#lastRecordMs
-    if (idleMs < idleCloseMs || streamTimeMs === -Infinity) return
+  /** Stream time has gone on without records; true where something was due. */
+  #idle(streamTimeMs: number): boolean {
+    const nowMs = this.#closeMs(streamTimeMs)
+    if (this.#events.nextMs() > nowMs && this.#timers.nextMs() > nowMs) return false
     this.#isSaved = false
-    this.#moveTo(streamTimeMs + idleMs)
+    this.#moveTo(nowMs)
+    return true
   }
 
   /** Processes an event, the next one of its key. */
@@ -315,7 +319,8 @@ class DetectStep {
   }
 }
 
-const nothingRead: readonly RawRecord[] = []
+const nowhere = { topic: '', partition: -1, offset: -1 }
+const firstTime = { attempts: 1, firstFailedAtMs: undefined }
 
 const ownedHeader = ([name, value]: Headers[number]): Headers[number] => [name, copied(value)]
 

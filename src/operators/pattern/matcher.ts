@@ -176,7 +176,7 @@ export class Matcher {
     if (last === undefined) this.hasBegun = true
     const taken: Taken = { event, step: source.step, before: last, first: last?.first ?? event }
     this.#goTo(undefined, target, taken)
-    const final = this.#finalAfter(target)
+    const final = target.mayEnd ? this.#finalAfter(target) : undefined
     if (final !== undefined) this.#goTo(undefined, final, taken)
   }
 

@@ -1,6 +1,7 @@
 import type { Header, Headers, RawRecord } from '../../core/record.ts'
 import { remoteAround } from '../../serde/registry/remote-serde.ts'
 import type { Serde } from '../../serde/serde.ts'
+import type { Progress } from '../../state/window-store.ts'
 import { PartsReader, PartsWriter } from './byte-parts.ts'
 
 /** An event that waits for those that should come before it. */
@@ -20,14 +21,10 @@ export interface Timer {
 }
 
 /** How far the step has come. */
-export interface Course {
+export interface Course extends Progress {
   readonly kind: 'course'
   /** Of the pattern. */
   readonly hash: number
-  /** The largest timestamp of its records; -Infinity: there was none. */
-  streamTimeMs: number
-  /** All events up to then have come. */
-  watermarkMs: number
   /** How many events have waited. */
   sequence: number
 }
@@ -51,11 +48,8 @@ export function timeRowSerde(key: Serde<unknown>, value: Serde<unknown>): Serde<
           return writer.start(TIMER).part(key.serialize(row.key)).bytes()
         case 'event':
           return eventBytes(writer, row, key, value)
-        case 'course': {
-          const { hash, streamTimeMs, watermarkMs, sequence } = row
-          writer.start(COURSE).number(hash).number(streamTimeMs)
-          return writer.number(watermarkMs).number(sequence).bytes()
-        }
+        case 'course':
+          return courseBytes(writer, row)
       }
     },
     deserialize: (bytes) => {
@@ -66,19 +60,29 @@ export function timeRowSerde(key: Serde<unknown>, value: Serde<unknown>): Serde<
         case EVENT:
           return readEvent(reader, key, value)
         case COURSE:
-          return {
-            kind: 'course',
-            hash: reader.number(),
-            streamTimeMs: reader.number(),
-            watermarkMs: reader.number(),
-            sequence: reader.number(),
-          }
+          return readCourse(reader)
         default:
           throw new RangeError(`${bytes.length} bytes are no row of a pattern's times`)
       }
     },
   }
 }
+
+function courseBytes(writer: PartsWriter, course: Course): Uint8Array {
+  const { hash, sequence, streamTimeMs, closedMs, heardMs } = course
+  writer.start(COURSE).number(hash).number(sequence).number(streamTimeMs)
+  return writer.number(closedMs).number(heardMs).bytes()
+}
+
+const readCourse = (reader: PartsReader): Course => ({
+  kind: 'course',
+  hash: reader.number(),
+  sequence: reader.number(),
+  streamTimeMs: reader.number(),
+  closedMs: reader.number(),
+  heardMs: reader.number(),
+  isIdle: false,
+})
 
 /** Value, key, headers, and the records that it was made of. */
 function eventBytes(
