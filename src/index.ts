@@ -59,7 +59,7 @@ export type { Duration } from './core/duration.ts'
 // What you run.
 export { start, type StartOptions } from './app/start.ts'
 export type { Application, ApplicationState, LocalStoreView } from './app/application.ts'
-export { replay, type ReplayOptions, type ReplayPlan } from './app/replay.ts'
+export { replay, type ReplayOptions, type ReplayPlan, type ReplayTo } from './app/replay.ts'
 
 // What a topology looks like.
 export { describeAsJson, describeAsText, type TopologyDescription } from './topology/describe.ts'

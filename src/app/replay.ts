@@ -4,6 +4,7 @@ import {
   type ReplayPlan,
 } from '../admin/replay/plan-replay.ts'
 import { replay as replayOn } from '../admin/replay/replay.ts'
+import type { ReplayTo } from '../admin/replay/replay-target.ts'
 import { systemClock } from '../core/clock.ts'
 import { silentLogger } from '../core/logger.ts'
 import { systemRandom } from '../core/random.ts'
@@ -11,7 +12,7 @@ import { explained } from '../runtime/reaction.ts'
 import type { Topology } from '../topology/topology.ts'
 import { connect, type ConnectionOptions } from './connect.ts'
 
-export type { ReplayPlan }
+export type { ReplayPlan, ReplayTo }
 
 export interface ReplayOptions extends ReplayPlanOptions, ConnectionOptions {
   /** Default: the topology's name. */

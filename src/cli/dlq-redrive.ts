@@ -10,7 +10,8 @@ export const dlqRedrive: Command = {
   usage: 'dlq redrive <topology.ts or topic> [options]',
   help: [
     'Sends dead letters again, to the topic and partition they came from, in the order they had',
-    'there. Each letter once, also when this is killed and started again.',
+    'there. Each letter once, also when this is killed and started again. Exit code 1 where letters',
+    'were refused.',
   ].join('\n'),
   operand: '<topology.ts or topic>',
   options: {

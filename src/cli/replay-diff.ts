@@ -16,7 +16,10 @@ import { topologyModule } from './topology-module.ts'
 /** Exit code 1 where there is a difference. */
 export const replayDiff: Command = {
   usage: 'replay diff <topology.ts> --shadow ID [options]',
-  help: 'Compares the outputs of a shadow with those of the application, by key.',
+  help: [
+    'Compares the outputs of a shadow with those of the application, by key.',
+    'Exit code 1 where they differ.',
+  ].join('\n'),
   operand: '<topology.ts>',
   options: {
     ...connectionOptions,

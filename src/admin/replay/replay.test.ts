@@ -71,6 +71,24 @@ describe('a replay from the beginning', () => {
     expect(app.simulation.committed('words.dead').flat()).toHaveLength(LINES / 8)
   })
 
+  test('needs no topic ids, which clusters before Kafka 2.8 do not have', async () => {
+    using app = new Words()
+    await app.run(async () => {
+      await app.hasRunWithTheBug(LINES)
+      const deps = await app.deps()
+      const metadata: typeof deps.port.metadata = async (topics) =>
+        new Map(
+          [...(await deps.port.metadata(topics))].map(([name, it]) => [name, { ...it, id: '' }]),
+        )
+      const port = { ...deps.port, metadata }
+      await replay({ ...deps, port }, { to: 'earliest' }, () => true)
+      app.start(fixed, 0)
+      await app.settle()
+      await app.simulation.stopAll()
+    })
+    expect(app.state).toEqual(right(LINES))
+  })
+
   test('can be done again, and again', async () => {
     using app = new Words()
     await app.run(async () => {
