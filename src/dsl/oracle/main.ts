@@ -3,8 +3,8 @@
  *
  *     npm run oracle -- FOLDER [FOLDER …]
  */
-import { readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { checkFixture } from './check-fixture.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -21,8 +21,12 @@ function fixturesBelow(path: string): readonly string[] {
   })
 }
 
-const folders = process.argv.slice(2)
-if (folders.length === 0) {
+// npm runs in the package's folder; who calls it may be in another one.
+const calledFrom = process.env['INIT_CWD'] ?? process.cwd()
+const folders = process.argv.slice(2).map((folder) => resolve(calledFrom, folder))
+const missing = folders.filter((folder) => !existsSync(folder))
+if (folders.length === 0 || missing.length > 0) {
+  for (const folder of missing) say(`there is no ${folder}`)
   say('Say where the fixtures are: npm run oracle -- FOLDER')
   process.exit(2)
 }

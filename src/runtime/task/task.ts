@@ -334,7 +334,7 @@ export class Task {
   /** When the wall clock alone gives it something to do; Infinity: never, as it is. */
   nextWallClockMs(): number {
     const punctuationMs = this.#punctuations.nextDueMs('wall-clock') ?? Infinity
-    const inputMs = this.#order?.waitsUntilMs ?? Infinity
+    const inputMs = this.#holds.any ? Infinity : (this.#order?.waitsUntilMs ?? Infinity)
     return Math.min(punctuationMs, inputMs, this.nextTimerMs())
   }
 
