@@ -33,8 +33,10 @@ export class Row<V> {
   }
 }
 
-export interface RowsOptions {
+export interface RowsOptions<K> {
   readonly bytes: ByteStore
+  /** The key in the changelog, where it is another one than in the local store. */
+  readonly changelogKey?: (key: K) => Uint8Array
   /** Undefined where the store is not logged. */
   readonly changelog: ChangelogWriter | undefined
   readonly readCacheMaxBytes: number
@@ -49,6 +51,7 @@ export class Rows<K, V> {
   readonly buffer: WriteBuffer
   readonly #spec: KeyValueStoreSpec<K, V>
   readonly #changelog: ChangelogWriter | undefined
+  readonly #changelogKey: RowsOptions<K>['changelogKey']
   readonly #cache: ObjectCache<Row<V>>
   /**
    * From a restored entry until the next put or flush nothing is kept of what is read: the local
@@ -57,9 +60,10 @@ export class Rows<K, V> {
   #isRestoring = false
 
   /** `onTextsOnly`: see {@link KeySpace}. */
-  constructor(spec: KeyValueStoreSpec<K, V>, options: RowsOptions, onTextsOnly: () => void) {
+  constructor(spec: KeyValueStoreSpec<K, V>, options: RowsOptions<K>, onTextsOnly: () => void) {
     this.#spec = spec
     this.#changelog = options.changelog
+    this.#changelogKey = options.changelogKey
     this.buffer = new WriteBuffer(options.bytes)
     this.#cache = new ObjectCache(
       options.readCacheMaxBytes,
@@ -110,9 +114,7 @@ export class Rows<K, V> {
 
   writeRow(row: Row<V>, key: K, value: V | null, timestampMs: number): void {
     const bytes = value === null ? null : this.encodeValue(value)
-    // A primitive is at hand, the text of its bytes most likely not in the CPU's cache.
-    const isQuick = this.keys.quick(key) !== undefined
-    this.#changelog?.append(isQuick ? this.keys.encode(key) : bytesOf(row.key), bytes, timestampMs)
+    this.#changelog?.append(this.#logged(row, key), bytes, timestampMs)
     const stored = bytes === null ? null : timestampedText(bytes, timestampMs)
     row.entry =
       row.entry === undefined
@@ -129,6 +131,12 @@ export class Rows<K, V> {
     else if (row.valueBytes !== before) {
       this.#cache.grew(heapBytes(0, row.valueBytes) - heapBytes(0, before))
     }
+  }
+
+  #logged(row: Row<V>, key: K): Uint8Array {
+    if (this.#changelogKey !== undefined) return this.#changelogKey(key)
+    // A primitive is at hand, the text of its bytes most likely not in the CPU's cache.
+    return this.keys.quick(key) === undefined ? bytesOf(row.key) : this.keys.encode(key)
   }
 
   /** `from` inclusive, `to` exclusive; null is unbounded. */
@@ -148,6 +156,10 @@ export class Rows<K, V> {
     if (!this.#isRestoring) this.#cache.clear()
     this.#isRestoring = true
     return [key, value === null ? null : timestampedBytes(value, timestampMs)]
+  }
+
+  get isRestoring(): boolean {
+    return this.#isRestoring
   }
 
   /** The task is at work: the local store changes through this store alone. */

@@ -92,7 +92,7 @@ function windowedStore<K, V>(
     )
   }
   const get = (key: Windowed<K>): V | undefined =>
-    rows.isVisible(key) ? layer.read(key).value : undefined
+    rows.isVisible(key) ? rows.read(key).value : undefined
   const put = (key: Windowed<K>, value: V | null, timestampMs = meta.timestampMs): void =>
     rows.write(key, value, timestampMs)
   return {
@@ -100,7 +100,7 @@ function windowedStore<K, V>(
     get,
     getWithTimestamp: (key) => {
       if (!rows.isVisible(key)) return undefined
-      const { value, timestampMs } = layer.read(key)
+      const { value, timestampMs } = rows.read(key)
       return value === undefined ? undefined : { value, timestampMs }
     },
     range: (from, to) => between(from, to, 'forward'),
@@ -144,7 +144,7 @@ function handleOf<K, V, S>(
       rows.saved.forget()
       forget()
       if (isProgress(key)) return [key, value]
-      return rows.rows.restoredEntry(rows.layout.fromChangelog(key), value, timestampMs)
+      return rows.restoredEntry(key, value, timestampMs)
     },
     close: () => {
       rows.clear()

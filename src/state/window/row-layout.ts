@@ -126,6 +126,18 @@ export class RowLayout<K> {
     return bytes.subarray(0, length)
   }
 
+  /** Of a row of any kind. Valid until the next call. */
+  changelogKeyOf({ key, window, sequence = 0 }: Slot<K>): Uint8Array {
+    const keyBytes = this.#inner.serialize(key)
+    if (!this.#isSession) return this.changelogKey(keyBytes, window.startMs, sequence)
+    const length = keyBytes.length + 8 + this.#tailBytes
+    const bytes = scratchOf(length)
+    bytes.set(keyBytes)
+    writeTime(bytes, window.endMs, keyBytes.length)
+    writeTime(bytes, window.startMs, keyBytes.length + 8)
+    return bytes.subarray(0, length)
+  }
+
   toChangelog(local: Uint8Array): Buffer {
     const keyEnd = local.length - this.#tailBytes - WITHIN_BYTES
     const keyLength = keyEnd - GROUP_BYTES

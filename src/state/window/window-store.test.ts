@@ -131,6 +131,26 @@ describe.each(kinds)('a window store on $backend with a cache of $cacheMaxBytes 
     expect(under.store.streamTimeOf('right').streamTimeMs).toBe(-1)
   })
 
+  test('a standby sees what is replayed, and its first put replaces it', async () => {
+    await using under = await open({ cached: false })
+    under.store.put(at('a', 0), 0, 0)
+    under.handle.flush()
+    const [{ key }] = under.log as [(typeof under.log)[number]]
+    const read = () => under.store.get(at('a', 0))
+    for (const value of [1, 2]) {
+      under.commit()
+      read()
+      under.replay({ key, value: Buffer.from(String(value)), timestampMs: value })
+      expect(read()).toBe(value)
+      under.replay({ key, value: Buffer.from(String(value + 10)), timestampMs: value })
+      expect(read()).toBe(value + 10)
+    }
+    under.store.put(at('a', 0), 3)
+    expect(read()).toBe(3)
+    under.store.put(at('a', 0), null)
+    expect(read()).toBeUndefined()
+  })
+
   test('what has expired is deleted from the local store, and comes in no more', async () => {
     await using under = await open({ cached: false })
     for (let minute = 0; minute < 100; minute++) {

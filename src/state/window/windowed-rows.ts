@@ -2,11 +2,13 @@ import type { RecordMeta } from '../../core/record-meta.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
 import { KeySpace } from '../key-value/key-space.ts'
 import { RecordCache } from '../key-value/record-cache.ts'
-import { Rows } from '../key-value/rows.ts'
+import { type Row, Rows } from '../key-value/rows.ts'
 import type { KeyValueStoreContext } from '../key-value/key-value-store.ts'
+import type { ByteEntry } from '../backend.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../store-spec.ts'
-import type { ChangelogWriter, KeyValue } from '../store.ts'
+import type { KeyValue, ValueAndTimestamp } from '../store.ts'
 import { Expiry } from './expiry.ts'
+import { LastRow } from './last-row.ts'
 import { RowLayout, type Slot } from './row-layout.ts'
 import { SavedProgress } from './saved-progress.ts'
 
@@ -31,6 +33,7 @@ export class WindowedRows<K, V> {
   readonly #segmentMs: number
   readonly #cacheMaxBytes: number
   readonly #expiry: Expiry
+  readonly #last = new LastRow<K, Row<V>>()
   /** The largest time that has left the cache. */
   #leftMs = -1
   /** Whether all rows fit a cache, as of when rows of an earlier time had expired. */
@@ -43,9 +46,11 @@ export class WindowedRows<K, V> {
     this.#cacheMaxBytes = context.cacheMaxBytes
     this.layout = layout
     this.#keys = new KeySpace(spec.name, spec.innerKey, () => {})
-    const changelog = context.changelog && forWindows(context.changelog, layout)
     const plain = { ...spec, kind: 'key-value' as const, key: layout.serde }
-    this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelog }, () => this.cache?.useTexts())
+    const changelogKey = (slot: Slot<K>): Uint8Array => layout.changelogKeyOf(slot)
+    this.rows = new Rows<Slot<K>, V>(plain, { ...context, changelogKey }, () =>
+      this.cache?.useTexts(),
+    )
     this.cache =
       spec.cached && context.cacheMaxBytes > 0
         ? new RecordCache(this.rows, context.meta, context.cacheMaxBytes, (key) =>
@@ -87,8 +92,30 @@ export class WindowedRows<K, V> {
     const timeMs = this.layout.timeOf(key)
     if (timeMs > this.saved.observedMs) this.saved.observedMs = timeMs
     // It would be kept for nobody to see, and beyond the reach of what expires.
-    if (timeMs >= this.keptFromMs) this.layer.write(key, value, timestampMs)
+    if (timeMs >= this.keptFromMs) {
+      if (this.cache !== undefined) this.cache.write(key, value, timestampMs)
+      else this.rows.writeRow(this.#row(key), key, value, timestampMs)
+    }
     this.wrote()
+  }
+
+  read(key: Slot<K>): ValueAndTimestamp<V | undefined> {
+    return this.cache === undefined ? this.rows.known(this.#row(key)) : this.cache.read(key)
+  }
+
+  /** What is put was mostly read a moment ago: then its key is not serialised again. */
+  #row(slot: Slot<K>): Row<V> {
+    const known = this.#last.find(slot)
+    if (known !== undefined) return known
+    const row = this.rows.row(slot)
+    // Meanwhile the local store changes without this one.
+    if (!this.rows.isRestoring) this.#last.keep(slot, row)
+    return row
+  }
+
+  restoredEntry(key: Uint8Array, value: Uint8Array | null, timestampMs: number): ByteEntry {
+    this.#last.forget()
+    return this.rows.restoredEntry(this.layout.fromChangelog(key), value, timestampMs)
   }
 
   /** After a put: deletes some of what has expired meanwhile. */
@@ -199,6 +226,7 @@ export class WindowedRows<K, V> {
   clear(): void {
     this.cache?.clear()
     this.rows.clear()
+    this.#last.forget()
     this.saved.forget()
     this.#expiry.reset()
   }
@@ -247,9 +275,3 @@ export class WindowedRows<K, V> {
     return Buffer.compare(this.layout.keyBytes(found), bytes) === 0
   }
 }
-
-/** Local keys become those of the changelog. */
-const forWindows = <K>(changelog: ChangelogWriter, layout: RowLayout<K>): ChangelogWriter => ({
-  append: (local, value, timestampMs) =>
-    changelog.append(layout.toChangelog(local), value, timestampMs),
-})

@@ -78,6 +78,13 @@ export class WindowedUnderTest<S> implements AsyncDisposable {
     }
   }
 
+  /** As a standby does: a record of the changelog, written at once. */
+  replay({ key, value, timestampMs }: Logged): void {
+    const entry = this.#handle.restoredEntry(key, value, timestampMs)
+    const entries = entry === undefined ? [] : [entry]
+    this.#backend.checkpoint([{ store: 'windows', entries, position: this.log.length }])
+  }
+
   /** What was not checkpointed is lost, and comes back from the changelog. */
   async restart(): Promise<void> {
     this.#handle.close()
