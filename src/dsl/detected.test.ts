@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
 import { string } from '../serde/string.ts'
 import { TopologyTestDriver } from '../testing/topology-test-driver.ts'
@@ -278,6 +279,36 @@ describe('what fails', () => {
 })
 
 describe('a step that detects', () => {
+  test('has no more partial matches of a key than it may have', async () => {
+    const pairs = pattern<OrderEvent>('pairs')
+      .begin('one', (event) => event.type === 'OrderCreated')
+      .followedBy('two', (event) => event.type === 'PaymentFailed')
+    await using driver = driverOf(pairs, { partialMatchesMax: 2 })
+    await send(driver, ['a', created(1), 1], ['a', created(2), 2], ['a', created(3), 3])
+    expect(driver.deadLetters()).toMatchObject([{ code: 'PROCESSING_FAILED', offset: 2 }])
+    await send(driver, ['b', created(4), 4], ['a', paymentFailed, 5])
+    expect(driver.output(alerts).values()).toMatchObject([{ one: created(1) }, { one: created(2) }])
+  })
+
+  test('keeps bytes as they were, whatever becomes of what they were read from', async () => {
+    const raw = topic('raw', { key: string, value: bytes })
+    const joined = topic('joined', { key: string, value: string })
+    const pair = pattern<Uint8Array>('pair').begin('one').next('two').within('1m')
+    const built = topology('raw', (builder) => {
+      builder
+        .stream(raw)
+        .detect(pair)
+        .mapValues(({ one, two }) => Buffer.concat([one, two]).toString())
+        .to(joined)
+    })
+    await using driver = new TopologyTestDriver(built)
+    const buffer = Buffer.from('first')
+    await driver.input(raw).sendBytes(Buffer.from('k'), buffer)
+    buffer.write('wrong')
+    await driver.input(raw).sendBytes(Buffer.from('k'), Buffer.from('second'))
+    expect(driver.output(joined).values()).toEqual(['firstsecond'])
+  })
+
   test('has only the outputs that somebody reads', () => {
     const built = topology('shop', (builder) => {
       builder.stream(events).detect(failedPayment).to(alerts)

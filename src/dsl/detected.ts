@@ -10,9 +10,12 @@ import type { ProcessorDraft } from '../topology/graph-builder.ts'
 import { keyValueStore, type KeyValueStoreSpec } from '../topology/key-value-store.ts'
 import type { SerdeFor } from '../topology/serde-for.ts'
 import { addStep, unknownKey, type Flow } from './flow.ts'
+import { positiveMs } from './pattern-definition.ts'
 import type { PatternOf } from './pattern.ts'
 import type { MatchOf, PartialOf } from './pattern-types.ts'
 import type { Stream } from './stream.ts'
+
+const PARTIAL_MATCHES_MAX = 10_000
 
 export interface DetectOptions<V> {
   /** How events are kept; the serde of the stream, or JSON, by default. */
@@ -30,6 +33,13 @@ export interface DetectOptions<V> {
    * timer for that, which it has not for a limit since the previous event, nor at time 0.
    */
   readonly timeouts?: 'when-due' | 'flink'
+  /** For recordings from before 1970, of which Kafka knows nothing: they are moved by so much. */
+  readonly '~flinkZeroMs'?: number
+  /**
+   * How many partial matches a key may have, 10,000 by default: each event is tried on all of them.
+   * An event that makes it more fails, and changes nothing.
+   */
+  readonly partialMatchesMax?: number
   /**
    * The store has partial matches of a pattern that was changed since: `refuse`, the default, stops
    * the application; `start-over` forgets them.
@@ -62,6 +72,7 @@ export function detectFlow<K, E, Shape, S>(
       "Say by how much events may be out of order: { outOfOrderness: '0ms', timeouts: 'flink' }.",
     )
   }
+  const partialMatchesMax = countOf(options.partialMatchesMax ?? PARTIAL_MATCHES_MAX)
   const flow = flowTo(name)
   const { graph, words, key, value = json<unknown>() } = flow
   if (key === undefined) throw unknownKey(`detect "${name}"`)
@@ -81,8 +92,9 @@ export function detectFlow<K, E, Shape, S>(
     times: times.name,
     key: states.key,
     outOfOrdernessMs: outOfOrderness === undefined ? undefined : durationMs(outOfOrderness),
-    idleCloseMs: idleClose === undefined ? undefined : durationMs(idleClose),
-    hasFlinkTimers: timeouts === 'flink',
+    idleCloseMs: idleClose === undefined ? undefined : positiveMs(idleClose),
+    flinkTimersAfterMs: timeouts === 'flink' ? (options['~flinkZeroMs'] ?? 0) : undefined,
+    partialMatchesMax,
     onEdit,
   }
   const draft: ProcessorDraft = addStep(flow, {
@@ -100,4 +112,12 @@ export function detectFlow<K, E, Shape, S>(
     timedOut: { get: () => words.stream(output(timedOutOutput, undefined)) },
     late: { get: () => words.stream(output(lateOutput, flow.value)) },
   }) as Detected<K, E, Shape, S>
+}
+
+function countOf(partialMatchesMax: number): number {
+  if (Number.isSafeInteger(partialMatchesMax) && partialMatchesMax > 0) return partialMatchesMax
+  throw invalidTopology(
+    `a key cannot have ${partialMatchesMax} partial matches of a pattern`,
+    'Give partialMatchesMax a whole number from 1.',
+  )
 }

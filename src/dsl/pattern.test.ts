@@ -3,7 +3,7 @@ import { isStreamsError } from '../core/errors.ts'
 import { json } from '../serde/json.ts'
 import { int32 } from '../serde/number.ts'
 import { string } from '../serde/string.ts'
-import type { Detected } from './detected.ts'
+import type { Detected, DetectOptions } from './detected.ts'
 import { pattern, type PatternOf } from './pattern.ts'
 import type { MatchOf } from './pattern-types.ts'
 import type { Stream } from './stream.ts'
@@ -253,6 +253,15 @@ describe('a pattern is refused', () => {
 
   test.for(refused)('%s', ([, says, make]) => {
     expect(() => build(make())).toThrow(says)
+  })
+
+  test('with options that cannot be', () => {
+    const detect = (options: DetectOptions<OrderEvent>): void => {
+      topology('refused', (builder) => void builder.stream(events).detect(begun(), options))
+    }
+    expect(() => detect({ partialMatchesMax: 0 })).toThrow('cannot have 0 partial matches')
+    expect(() => detect({ idleClose: '0s' })).toThrow('given 0s of time')
+    expect(() => detect({ timeouts: 'flink' })).toThrow('takes events as they come')
   })
 
   const words: readonly Refused[] = [

@@ -8,6 +8,7 @@ import type { Automaton } from './automaton.ts'
 import { DueQueue } from './due-queue.ts'
 import type { KeyRow } from './key-state-serde.ts'
 import { Matcher, type KeyState } from './matcher.ts'
+import { owned } from './partial-match.ts'
 import { copied, type Course, type TimeRow, type Timer, type WaitingEvent } from './time-rows.ts'
 
 export const timedOutOutput = 'timed-out'
@@ -24,8 +25,13 @@ export interface Detection {
   readonly outOfOrdernessMs: number | undefined
   /** Undefined: only records move time. */
   readonly idleCloseMs: number | undefined
-  /** Time-outs come where Flink has a timer for them, not wherever they are due. */
-  readonly hasFlinkTimers: boolean
+  /**
+   * Time-outs come where Flink has a timer for them, not wherever they are due: where a match began
+   * after that time. Undefined: wherever they are due.
+   */
+  readonly flinkTimersAfterMs: number | undefined
+  /** Of a key; an event that makes it more fails. */
+  readonly partialMatchesMax: number
   /** What becomes of partial matches of another version of the pattern. */
   readonly onEdit: 'refuse' | 'start-over'
   /** Read when a task starts: which of the two other outputs somebody reads. */
@@ -222,8 +228,12 @@ class DetectStep {
     const timeMs = isSorted ? timestampMs : Math.max(timestampMs, before.timeMs)
     this.#clearOutcome()
     const after = matcher.process(matcher.advance(before, timeMs), value, timeMs)
-    if (after !== before) this.#keep(key, row, after)
-    if (this.#settings.hasFlinkTimers) this.#touch(key, timeMs)
+    if (after !== before) {
+      this.#checkSize(after)
+      this.#keep(key, row, after)
+    }
+    const { flinkTimersAfterMs } = this.#settings
+    if (flinkTimersAfterMs !== undefined) this.#touch(key, timeMs, flinkTimersAfterMs)
     try {
       this.#emit(key, timeMs, headers)
     } catch (error) {
@@ -238,10 +248,10 @@ class DetectStep {
     const row = this.#row(key)
     if (row === undefined) return
     this.#clearOutcome()
-    const { hasFlinkTimers } = this.#settings
-    if (!hasFlinkTimers && row.timerMs !== timerMs) return
+    const isFlink = this.#settings.flinkTimersAfterMs !== undefined
+    if (!isFlink && row.timerMs !== timerMs) return
     const after = this.#matcher.advance(row.state, nowMs)
-    const isSpent = timerMs !== Infinity && !hasFlinkTimers
+    const isSpent = timerMs !== Infinity && !isFlink
     if (isSpent) this.#keep(key, { ...row, timerMs: Infinity }, after)
     else if (after !== row.state) this.#keep(key, row, after)
     this.#emit(key, nowMs, noHeaders)
@@ -249,7 +259,19 @@ class DetectStep {
 
   #row(key: unknown): KeyRow | undefined {
     const row = this.#states.get(key)
-    return row === undefined || row.isCurrent ? row : undefined
+    if (row === undefined || row.isCurrent) return row
+    this.#states.put(key, null, this.#stampMs())
+    return undefined
+  }
+
+  #checkSize({ partials, waiting }: KeyState): void {
+    const { automaton, partialMatchesMax } = this.#settings
+    // One of them is the start state.
+    if (partials.length - 1 + waiting.length <= partialMatchesMax) return
+    throw new StreamsError('PROCESSING_FAILED', {
+      message: `a key has more than ${partialMatchesMax} partial matches of pattern "${automaton.name}"`,
+      hint: 'Limit the pattern: a shorter within, until, a skip strategy, next in place of followedByAny. Or raise partialMatchesMax.',
+    })
   }
 
   #keep(key: unknown, before: KeyRow | undefined, state: KeyState): void {
@@ -259,7 +281,8 @@ class DetectStep {
       if (timerMs < Infinity) this.#timers.remove(timerMs, this.#settings.key.serialize(key))
       return
     }
-    const dueMs = this.#settings.hasFlinkTimers ? Infinity : this.#matcher.dueMs(state)
+    const isFlink = this.#settings.flinkTimersAfterMs !== undefined
+    const dueMs = isFlink ? Infinity : this.#matcher.dueMs(state)
     if (dueMs < timerMs) {
       const tie = this.#settings.key.serialize(key)
       if (timerMs < Infinity) this.#timers.remove(timerMs, tie)
@@ -273,13 +296,13 @@ class DetectStep {
    * Flink sets a timer for the end of the window of each match that begins after time 0, and until
    * the key's state is written also for each event that follows.
    */
-  #touch(key: unknown, timeMs: number): void {
+  #touch(key: unknown, timeMs: number, zeroMs: number): void {
     const { automaton } = this.#settings
     const tie = this.#settings.key.serialize(key)
     const text = Buffer.from(tie).toString('latin1')
     const touched = this.#touched.get(text) ?? { key, hasBegun: false }
     this.#touched.set(text, touched)
-    if (this.#matcher.hasBegun && timeMs > 0) touched.hasBegun = true
+    if (this.#matcher.hasBegun && timeMs > zeroMs) touched.hasBegun = true
     if (touched.hasBegun && automaton.withinMs > 0) {
       this.#timers.add(timeMs + automaton.withinMs, tie, { kind: 'timer', key: owned(key) })
     }
@@ -330,7 +353,3 @@ const ownedRecord = (record: RawRecord): RawRecord => ({
   value: copied(record.value),
   headers: record.headers.map(ownedHeader),
 })
-
-/** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
-const owned = (value: unknown): unknown =>
-  value instanceof Uint8Array ? new Uint8Array(value) : value

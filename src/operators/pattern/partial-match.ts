@@ -20,7 +20,7 @@ export class Held {
 
   static ofValue(order: number, timeMs: number, value: unknown): Held {
     const held = new Held(order, timeMs)
-    held.#value = value
+    held.#value = owned(value)
     return held
   }
 
@@ -73,3 +73,7 @@ export interface PartialMatch {
 
 /** Partial matches that began earlier come first; the start state comes last. */
 export const orderOf = ({ last }: PartialMatch): number => last?.first.order ?? Infinity
+
+/** Bytes are copied: they may point into a fetched buffer, and would keep all of it in memory. */
+export const owned = (value: unknown): unknown =>
+  value instanceof Uint8Array ? new Uint8Array(value) : value

@@ -17,3 +17,22 @@ describe('Millrace finds what Flink finds, every match and time-out:', () => {
     })
   }
 })
+
+/** The recording as it would be if all had happened so much earlier. */
+const moved = (fixture: CepFixture, byMs: number): CepFixture => {
+  const earlier = <T extends { readonly timestampMs: number | 'max' }>(each: T): T =>
+    each.timestampMs === 'max' ? each : { ...each, timestampMs: each.timestampMs - byMs }
+  return {
+    ...fixture,
+    input: fixture.input.map((each) =>
+      'watermarkMs' in each ? { watermarkMs: each.watermarkMs - byMs } : earlier(each),
+    ),
+    matches: fixture.matches.map(earlier),
+    timedOut: fixture.timedOut.map(earlier),
+  }
+}
+
+test('and also in a recording from before 1970, where Flink has no timers', async () => {
+  const zero = fixtures.find(({ name }) => name === 'timestamp-zero') as CepFixture
+  expect(await firstCepDifference(moved(zero, 3))).toBeUndefined()
+})

@@ -28,7 +28,7 @@ export async function firstCepDifference(fixture: CepFixture): Promise<string | 
 
 function differenceInRefusal(fixture: CepFixture): string | undefined {
   try {
-    topologyOf(fixture, fixture.outOfOrdernessMs ?? 0)
+    topologyOf(fixture)
   } catch {
     return undefined
   }

@@ -36,13 +36,21 @@ const TICK_KEY = '(tick)'
 const NEVER_MS = 10 ** 12
 const END_MS = Number.MAX_SAFE_INTEGER
 
+/** By how much times are moved: Kafka has none before 1970. */
+const shiftOf = ({ input }: CepFixture): number => {
+  const times = input.map((each) => ('watermarkMs' in each ? 0 : each.timestampMs))
+  return -Math.min(0, ...times)
+}
+
 /** The topology of a fixture; throws where the pattern is refused. */
-export function topologyOf(fixture: CepFixture, outOfOrdernessMs: number): Topology {
-  const outOfOrderness: Duration = `${outOfOrdernessMs}ms`
+export function topologyOf(fixture: CepFixture): Topology {
+  const outOfOrderness: Duration = `${fixture.outOfOrdernessMs ?? NEVER_MS}ms`
   return topology('cep', (builder) => {
-    const found = builder
-      .stream(events)
-      .detect(patternOf(fixture), { outOfOrderness, timeouts: 'flink' })
+    const found = builder.stream(events).detect(patternOf(fixture), {
+      outOfOrderness,
+      timeouts: 'flink',
+      '~flinkZeroMs': shiftOf(fixture),
+    })
     found.mapValues((match) => match as unknown as Shown).to(matched)
     found.timedOut.mapValues((partial) => partial as unknown as Shown).to(expired)
     found.late.to(lateOnes)
@@ -52,13 +60,14 @@ export function topologyOf(fixture: CepFixture, outOfOrdernessMs: number): Topol
 /** Sends the fixture's input through its pattern. Throws where the pattern is refused. */
 export async function runCep(fixture: CepFixture): Promise<Outcome> {
   const { input, outOfOrdernessMs = NEVER_MS } = fixture
-  await using driver = new TopologyTestDriver(topologyOf(fixture, outOfOrdernessMs))
+  const shiftMs = shiftOf(fixture)
+  await using driver = new TopologyTestDriver(topologyOf(fixture))
   const matches: Result[] = []
   const timedOut: Result[] = []
   const late: string[] = []
   const atEndMs = END_MS - outOfOrdernessMs - 1
   const timeOf = (timestampMs: number): number | 'max' =>
-    timestampMs === atEndMs ? 'max' : timestampMs
+    timestampMs === atEndMs ? 'max' : timestampMs - shiftMs
   const collect = (atInput: number): void => {
     for (const [output, results] of [
       [matched, matches],
@@ -80,8 +89,11 @@ export async function runCep(fixture: CepFixture): Promise<Outcome> {
     driver.input(events).send(TICK_KEY, null, { timestampMs: watermarkMs + outOfOrdernessMs + 1 })
   for (const [atInput, step] of input.entries()) {
     try {
-      if ('watermarkMs' in step) await tick(step.watermarkMs)
-      else await driver.input(events).send(step.key, step, { timestampMs: step.timestampMs })
+      if ('watermarkMs' in step) await tick(step.watermarkMs + shiftMs)
+      else {
+        const timestampMs = step.timestampMs + shiftMs
+        await driver.input(events).send(step.key, step, { timestampMs })
+      }
     } catch {
       return { matches, timedOut, late, failedAt: atInput }
     }
