@@ -1,18 +1,15 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { closeSync, existsSync, openSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { randomBytes } from 'node:crypto'
 import { systemClock } from '../core/clock.ts'
-import { messageOf, StreamsError } from '../core/errors.ts'
-import { moduleUrl } from '../core/module-url.ts'
+import { messageOf } from '../core/errors.ts'
 import { temporaryFolder } from './environment.ts'
+import { forkSupervisor } from './fork-supervisor.ts'
 import { freePorts } from './free-ports.ts'
 import { javaFlags, kafkaDistribution, type KafkaDistribution } from './kafka-distribution.ts'
 import { formatNodes, kafkaUuid, propertiesFile } from './kafka-nodes.ts'
-import { DATA_FOLDER_PREFIX, removeLeftover, sweepLeftovers } from './leftovers.ts'
+import { DATA_FOLDER_PREFIX, sweepLeftovers } from './leftovers.ts'
 import type { KafkaOptions } from './running-kafka.ts'
 import {
   brokerReady,
@@ -24,8 +21,6 @@ import { command, specFile, type ClusterSpec } from './supervisor-control.ts'
 
 /** Two starts may pick the same port at the same moment; three in a row do not. */
 const ATTEMPTS_MAX = 5
-
-const supervisorFile = fileURLToPath(moduleUrl('./supervisor', import.meta.url))
 
 /** A cluster of JVMs on this machine, ended together with this process. */
 export async function startJavaKafka(options: KafkaOptions): Promise<SupervisedKafka> {
@@ -109,28 +104,4 @@ function clusterSpec(kafka: KafkaDistribution, dataDir: string, count: number): 
     propertiesFile(dataDir, index),
   ])
   return { java: kafka.java, args, archive }
-}
-
-/** Resolves when the supervisor listens. Neither it nor its channel keeps this process alive. */
-async function forkSupervisor(dataDir: string): Promise<void> {
-  const log = join(dataDir, 'supervisor.log')
-  const output = openSync(log, 'a')
-  const supervisor = fork(supervisorFile, [dataDir], {
-    cwd: dataDir,
-    detached: true,
-    execArgv: [],
-    stdio: ['ignore', output, output, 'ipc'],
-  })
-  closeSync(output)
-  const ended = once(supervisor, 'exit').then(() => true)
-  if (await Promise.race([ended, once(supervisor, 'message').then(() => false)])) {
-    throw new StreamsError('KAFKA_UNAVAILABLE', {
-      message: `the embedded Kafka's supervisor ended at once:\n${await readFile(log, 'utf8')}`,
-      hint: 'Run it with Node 24.',
-    })
-  }
-  // Killed itself, it cannot take the JVMs along: that falls to us, and to the next start.
-  supervisor.once('exit', () => void removeLeftover(dataDir))
-  supervisor.unref()
-  supervisor.channel?.unref()
 }

@@ -35,7 +35,7 @@ export const javaFlags = [
 // The same path from src/dev and from dist/dev, so that the package ships the file once.
 const pom = fileURLToPath(new URL('../../src/dev/pom.xml', import.meta.url))
 
-const JAVA_MIN = 17
+export const JAVA_MIN = 17
 const DOWNLOAD_MS_MAX = 600_000
 const LEFTOVER_MS = 3_600_000
 
@@ -87,7 +87,7 @@ export async function kafkaVersion(): Promise<string> {
 const preparedFolder = async (): Promise<string> =>
   join(cacheFolder(), `kafka-${await kafkaVersion()}`)
 
-async function javaVersion(): Promise<{ major: number; text: string } | undefined> {
+export async function javaVersion(): Promise<{ major: number; text: string } | undefined> {
   const { exitCode, output } = await runProgram(javaCommand(), ['-version'], 30_000)
   const match = /version "(\d+)/.exec(output)
   if (exitCode !== 0 || match === null) return undefined
