@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { missingForRegistry } from '../../src/dev/registry-distribution.ts'
-import { startRegistry, type RunningRegistry } from '../../src/dev/registry.ts'
+import { missingForRegistry } from '../../src/dev/registry-distribution.fixture.ts'
+import { startRegistry, type RunningRegistry } from '../../src/dev/registry.fixture.ts'
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 

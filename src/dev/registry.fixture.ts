@@ -8,7 +8,7 @@ import { freePorts } from './free-ports.ts'
 import { javaFlags } from './kafka-distribution.ts'
 import { logFile } from './kafka-nodes.ts'
 import { DATA_FOLDER_PREFIX, sweepLeftovers } from './leftovers.ts'
-import { missingForRegistry, registryJar } from './registry-distribution.ts'
+import { missingForRegistry, registryJar } from './registry-distribution.fixture.ts'
 import { tellSupervisor, usefulLines } from './supervised-kafka.ts'
 import { command, specFile, type ClusterSpec } from './supervisor-control.ts'
 

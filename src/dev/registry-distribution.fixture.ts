@@ -9,8 +9,7 @@ import { JAVA_MIN, javaVersion } from './kafka-distribution.ts'
 import { withLock } from './lock.mjs'
 import { runProgram } from './run-program.ts'
 
-// The same path from src/dev and from dist/dev, as that of Kafka.
-const pom = fileURLToPath(new URL('../../src/dev/registry-pom.xml', import.meta.url))
+const pom = fileURLToPath(new URL('./registry-pom.xml', import.meta.url))
 
 const DOWNLOAD_MS_MAX = 600_000
 
