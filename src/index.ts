@@ -28,10 +28,12 @@ export type { CollectOptions, LastOption, TopOptions } from './operators/aggrega
 export type { FailurePolicy, TimestampExtractor } from './topology/graph.ts'
 
 // How records are written.
-export { avro, bytes, double, int32, json, long, string } from './serde/index.ts'
+export { avro, jsonSchema, protobuf } from './serde/index.ts'
+export { bytes, double, int32, json, long, string } from './serde/index.ts'
 export { sessionWindowed, windowed, type Window, type Windowed } from './serde/index.ts'
 export { recordNameStrategy, topicNameStrategy, topicRecordNameStrategy } from './serde/index.ts'
-export type { AvroOptions, AvroSchema, SubjectNameStrategy } from './serde/index.ts'
+export type { AvroOptions, AvroSchema, JsonSchema, ProtobufOptions } from './serde/index.ts'
+export type { RegistrySerdeOptions, SubjectNameStrategy } from './serde/index.ts'
 export type { Deserializer, Serde, Serializer } from './serde/index.ts'
 
 // Where state is kept.

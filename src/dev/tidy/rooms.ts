@@ -30,6 +30,8 @@ const packagesAtHome: Readonly<Record<string, string>> = {
   kafkajs: 'src/kafka/kafkajs/',
   lmdb: 'src/state/lmdb/',
   avsc: 'src/serde/avro/',
+  ajv: 'src/serde/json-schema/',
+  protobufjs: 'src/serde/protobuf/',
   '@kafkajs': 'src/serde/registry/',
 }
 

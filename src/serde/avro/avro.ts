@@ -1,5 +1,5 @@
 import type { schema } from 'avsc'
-import { StreamsError, messageOf } from '../../core/errors.ts'
+import { codecOfOwn } from '../registry/own-schema.ts'
 import { registrySerde, type RegistrySerdeOptions } from '../registry/registry-serde.ts'
 import type { Serde } from '../serde.ts'
 import { avroCodec, type LogicalTypes } from './avro-codec.ts'
@@ -40,13 +40,7 @@ const isSchemaText = (text: string): boolean => primitives.has(text) || /^\s*[[{
 function ownCodec<T>(schema: AvroSchema, logicalTypes: LogicalTypes) {
   const text =
     typeof schema === 'string' && !primitives.has(schema) ? schema : JSON.stringify(schema)
-  try {
-    return avroCodec<T>({ type: 'AVRO', schema: text, references: [] }, logicalTypes)
-  } catch (error) {
-    throw new StreamsError('INVALID_TOPOLOGY', {
-      message: `an Avro schema cannot be used: ${messageOf(error)}`,
-      hint: 'Check it against the Avro specification.',
-      cause: error,
-    })
-  }
+  return codecOfOwn('an Avro', () =>
+    avroCodec<T>({ type: 'AVRO', schema: text, references: [] }, logicalTypes),
+  )
 }
