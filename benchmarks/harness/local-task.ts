@@ -24,7 +24,13 @@ export interface LocalTaskOptions {
   readonly output: string
   /** Between two commits, each with a checkpoint. */
   readonly commitRecords: number
+  /** Of the record cache; none by default. */
+  readonly cacheMaxBytes?: number
 }
+
+/** Between two looks for wall-clock timers that are due. */
+const TIMERS_EVERY = 32
+const TIMERS_AT_ONCE = 16
 
 export class LocalTask {
   readonly #directory = mkdtempSync(join(tmpdir(), 'millrace-task-'))
@@ -35,7 +41,7 @@ export class LocalTask {
   #sent = 0
   outputs = 0
 
-  constructor({ topology, inputs, output, commitRecords }: LocalTaskOptions) {
+  constructor({ topology, inputs, output, commitRecords, cacheMaxBytes = 0 }: LocalTaskOptions) {
     this.#commitRecords = commitRecords
     this.#task = new Task({
       id: '0_0',
@@ -59,7 +65,7 @@ export class LocalTask {
       clock: systemClock,
       logger: silentLogger,
       counters: newThreadCounters(),
-      cacheMaxBytes: 0,
+      cacheMaxBytes,
       readCacheMaxBytes: 8 * 1024 * 1024,
       onCommitRequest: () => {},
       openSerde: () => {},
@@ -81,7 +87,10 @@ export class LocalTask {
     const start = process.cpuUsage()
     for (let index = 0; index < records; index++) {
       this.#waiting.push(next())
-      this.#task.process(1)
+      while (this.#task.process(1) > 0);
+      if (index % TIMERS_EVERY === 0) {
+        this.#task.fireTimers(systemClock.nowMs(), TIMERS_AT_ONCE)
+      }
       if (++this.#sent % this.#commitRecords === 0) this.#commit()
     }
     const { user, system } = process.cpuUsage(start)

@@ -1,17 +1,25 @@
 import { remoteAround } from './registry/remote-serde.ts'
 import type { Serde } from './serde.ts'
 
-const NULL = Uint8Array.of(0)
-const SOME = Uint8Array.of(1)
+const NULL = 1
+const SOME = 2
+const nullBytes = Uint8Array.of(NULL)
 
-/** For a place where null has to be told apart: one byte in front, 0 for null. */
+/** For a place where null has to be told apart: one byte in front, 1 for null, 2 for others. */
 export const nullable = <T>(inner: Serde<T>): Serde<T | null> => ({
   name: `nullable(${inner.name})`,
-  serialize: (value) => (value === null ? NULL : Buffer.concat([SOME, inner.serialize(value)])),
-  deserialize: (bytes) => (bytes[0] === 0 ? null : inner.deserialize(bytes.subarray(1))),
+  serialize: (value) => {
+    if (value === null) return nullBytes
+    const plain = inner.serialize(value)
+    const bytes = Buffer.allocUnsafe(1 + plain.length)
+    bytes[0] = SOME
+    bytes.set(plain, 1)
+    return bytes
+  },
+  deserialize: (bytes) => (bytes[0] === NULL ? null : inner.deserialize(bytes.subarray(1))),
   ...remoteAround(
     inner,
-    (bytes) => (bytes[0] === 0 ? [] : [bytes.subarray(1)]),
+    (bytes) => (bytes[0] === NULL ? [] : [bytes.subarray(1)]),
     (other) => nullable(other),
   ),
 })

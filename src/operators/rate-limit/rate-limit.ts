@@ -10,6 +10,8 @@ import { TokenBuckets, type Bucket, type Rate } from './token-bucket.ts'
 const DRAINED_AT_ONCE = 16
 /** Between two looks for buckets that are full again, by the clock of the limit. */
 const LOOK_INTERVAL_MS = 1_000
+/** So long a bucket is full before it is forgotten: a key in use would come back at once. */
+const FULL_FOR_MS = 10_000
 
 export const overflowOutput = 'overflow'
 
@@ -55,7 +57,9 @@ class Gate {
     this.nowMs = clock === 'event-time' ? context.streamTimeMs : context.wallClockMs
     this.#rows = context.store<unknown, Bucket>(store)
     this.#buckets = new TokenBuckets(limit)
-    this.#idle = new IdleRows(this.#rows, (bucket) => this.#buckets.isFull(bucket, this.nowMs()))
+    this.#idle = new IdleRows(this.#rows, (bucket) =>
+      this.#buckets.isFull(bucket, this.nowMs() - FULL_FOR_MS),
+    )
     const type = clock === 'event-time' ? 'stream-time' : 'wall-clock'
     context.schedule(LOOK_INTERVAL_MS, type, () => this.#idle.look())
   }

@@ -61,10 +61,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
       return { key: spec.key.deserialize(keyBytes), keyBytes, name, atMs, clock, payload }
     },
     set,
-    cancel: (key, name) => {
-      const found = [...rows.prefixed(keyRows(encoded(key), name))]
-      for (const { clock, texts } of found) if (clock !== noClock) rows.delete(texts)
-    },
+    cancel: (key, name) => rows.cancel(keyRows(encoded(key), name)),
     unset: (key, name, atMs, clock) => rows.delete(textsOf(encoded(key), name, codes[clock], atMs)),
     *from(clock, fromMs) {
       for (const { key: keyBytes, name, atMs, value } of rows.byTime(codes[clock], fromMs)) {
@@ -89,7 +86,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
       }
     },
     remove: (key, place) => rows.delete(textsOf(encoded(key), place, noClock, 0)),
-    count: (key) => rows.countOf(byteString(keyRows(encoded(key)))),
+    count: (key) => rows.countOf(encoded(key)),
     nextPlace,
   }
 }
@@ -108,11 +105,17 @@ function checkTimer(store: string, name: string, atMs: number): void {
   })
 }
 
-const keyEncoder =
-  <K>({ name, key: serde }: TimerStoreSpec<K>): ((key: K) => Uint8Array) =>
-  (key) => {
+/** The same key is often asked for several times in a row. */
+function keyEncoder<K>({ name, key: serde }: TimerStoreSpec<K>): (key: K) => Uint8Array {
+  let last: K | undefined
+  let lastBytes: Uint8Array | undefined
+  return (key) => {
+    // An object may have changed meanwhile.
+    if (key === last && lastBytes !== undefined && typeof key === 'string') return lastBytes
     try {
-      return serde.serialize(key)
+      lastBytes = serde.serialize(key)
+      last = key
+      return lastBytes
     } catch (error) {
       throw new StreamsError('SERDE_FAILED', {
         message: `store "${name}" cannot serialise a key with ${serde.name}: ${messageOf(error)}`,
@@ -121,6 +124,7 @@ const keyEncoder =
       })
     }
   }
+}
 
 /** The timers of each key, as queries see them; the queues are not seen. */
 function asKeyValueStore<K>(

@@ -73,11 +73,11 @@ export function partsOf(byKey: ByteString): TimerParts {
   }
 }
 
-/** The part of a row by key that is the key's. */
-export const keyPartOf = (byKey: ByteString): ByteString => {
+/** The key, escaped, of a row by key. */
+export const escapedKeyOf = (byKey: ByteString): ByteString => {
   let at = byKey.indexOf('\0', 1)
   while (byKey.charCodeAt(at + 1) !== 0) at = byKey.indexOf('\0', at + 2)
-  return byKey.slice(0, at + TERMINATOR_BYTES)
+  return byKey.slice(1, at)
 }
 
 export const timeOf = (byTime: ByteString): number => readTime(bytesOf(byTime.slice(1, 9)), 0)
@@ -99,6 +99,14 @@ export function keyRows(key: Uint8Array, name?: string): Buffer {
   if (name !== undefined) parts.push(escaped(Buffer.from(name)), END)
   return Buffer.concat(parts)
 }
+
+/** Key and name of a row by key: all but the time. */
+export const namePartOf = (byKey: ByteString): ByteString => byKey.slice(0, -TAIL_BYTES)
+
+export const escapedKey = (key: Uint8Array): ByteString => byteString(escaped(key))
+
+/** As `keyRows`, of a key that is escaped already. */
+export const rowsOfEscaped = (key: ByteString): Buffer => bytesOf(`\0${key}\0\0`)
 
 /** Keys from `prefix` on, in the order of their bytes. */
 export const keysFrom = (key: Uint8Array): Buffer =>

@@ -5,24 +5,30 @@ import { prefixEnd } from '../byte-order.ts'
 import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
 import { WriteBuffer } from '../cache/write-buffer.ts'
 import type { ChangelogWriter } from '../store.ts'
+import { CancelledNames } from './cancelled-names.ts'
 import { NearTimers } from './near-timers.ts'
 import { RowCounts } from './row-counts.ts'
 import {
+  ALL_KEYS,
   byKeyOf,
   byTimeOf,
+  escapedKey,
+  escapedKeyOf,
   clockStart,
   isByKey,
-  keyPartOf,
+  noClock,
   partsOf,
+  rowsOfEscaped,
   SEQUENCE_KEY,
   timesFrom,
   type TimerParts,
   type TimerTexts,
 } from './timer-layout.ts'
 
-/** What is not in the changelog yet is bounded; it goes there with a commit, or at these bounds. */
+/** What is not in the changelog yet is bounded: at these bounds the oldest of it goes there. */
 const UNLOGGED_ROWS_MAX = 10_000
-const UNLOGGED_BYTES_MAX = 1024 * 1024
+const UNLOGGED_BYTES_MAX = 2 * 1024 * 1024
+const LOGGED_AT_ONCE = 256
 
 /** A change since the last commit. */
 interface Unlogged {
@@ -46,12 +52,16 @@ export class TimerRows {
   readonly buffer: WriteBuffer
   readonly #changelog: ChangelogWriter | undefined
   readonly #meta: RecordMeta
-  readonly #counts = new RowCounts((keyPart) => {
-    let count = 0
-    const prefix = bytesOf(keyPart)
-    for (const _ of this.buffer.range(prefix, prefixEnd(prefix), 'forward')) count += 1
-    return count
+  readonly #counts = new RowCounts({
+    count: (key) => {
+      let count = 0
+      const prefix = rowsOfEscaped(key)
+      for (const _ of this.buffer.range(prefix, prefixEnd(prefix), 'forward')) count += 1
+      return count
+    },
+    keys: () => this.#escapedKeys(),
   })
+  readonly #cancelled = new CancelledNames()
   readonly #near: readonly [NearTimers, NearTimers]
   readonly #unlogged = new Map<ByteString, Unlogged>()
   #unloggedBytes = 0
@@ -99,22 +109,39 @@ export class TimerRows {
   }
 
   #added({ byKey, byTime }: TimerTexts): void {
-    this.#counts.add(() => keyPartOf(byKey), 1)
+    this.#counts.add(() => escapedKeyOf(byKey), 1)
     if (byTime === '') return
+    this.#cancelled.added({ byKey, byTime })
     this.buffer.put(byTime, PRESENT)
     this.#near[byTime.charCodeAt(0) - 1]!.add(byTime)
   }
 
-  /** How many rows by key begin with this. */
-  countOf(keyPart: ByteString): number {
-    return this.#counts.of(keyPart)
+  /** Deletes every timer whose row by key begins with this: key and name. */
+  cancel(name: Buffer): void {
+    const read = (): TimerTexts[] =>
+      [...this.prefixed(name)].flatMap(({ clock, texts }) => (clock === noClock ? [] : [texts]))
+    const timers = this.#cancelled.of(byteString(name), read)
+    // Each one that is deleted leaves the list.
+    for (const texts of [...timers]) this.delete(texts)
+  }
+
+  /** How many rows by key this key has. */
+  countOf(key: Uint8Array): number {
+    return this.#counts.of(escapedKey(key))
+  }
+
+  *#escapedKeys(): Generator<ByteString, undefined> {
+    for (const [row] of this.buffer.range(ALL_KEYS, prefixEnd(ALL_KEYS), 'forward')) {
+      yield escapedKeyOf(byteString(row))
+    }
   }
 
   /** It must be in the store. */
   delete({ byKey, byTime }: TimerTexts): void {
-    this.#counts.add(() => keyPartOf(byKey), -1)
+    this.#counts.add(() => escapedKeyOf(byKey), -1)
     const isFresh = this.#unlogged.get(byKey)?.isFresh === true
     if (byTime !== '') {
+      this.#cancelled.deleted({ byKey, byTime })
       this.#near[byTime.charCodeAt(0) - 1]!.remove(byTime)
       this.#forget(byTime, isFresh)
     }
@@ -165,7 +192,7 @@ export class TimerRows {
 
   /** All that changed goes to the changelog: it belongs to the commit that comes. */
   flush(): void {
-    this.#logAll()
+    this.#logOldest(Infinity)
     if (!this.#sequenceChanged) return
     this.#sequenceChanged = false
     const value = Buffer.allocUnsafe(8)
@@ -186,6 +213,7 @@ export class TimerRows {
   #forgetNear(): void {
     for (const near of this.#near) near.forget()
     this.#counts.forget()
+    this.#cancelled.forget()
     this.#sequence = undefined
   }
 
@@ -219,15 +247,17 @@ export class TimerRows {
     this.#unloggedBytes += sizeOf(key, value)
     const isFull =
       this.#unlogged.size >= UNLOGGED_ROWS_MAX || this.#unloggedBytes >= UNLOGGED_BYTES_MAX
-    if (isFull) this.#logAll()
+    if (isFull) this.#logOldest(LOGGED_AT_ONCE)
   }
 
-  #logAll(): void {
+  #logOldest(max: number): void {
+    let left = max
     for (const [key, { value, timestampMs }] of this.#unlogged) {
+      if (left-- === 0) return
       this.#changelog?.append(bytesOf(key), value === null ? null : bytesOf(value), timestampMs)
+      this.#unlogged.delete(key)
+      this.#unloggedBytes -= sizeOf(key, value)
     }
-    this.#unlogged.clear()
-    this.#unloggedBytes = 0
   }
 }
 
