@@ -297,6 +297,26 @@ describe.runIf(registry !== undefined)('on a real schema registry', () => {
     expect((await opened(jsonSchema(json.subject))).deserialize(five)).toBe(5)
   })
 
+  test('`schema types` writes the types of a subject, and of a file', async () => {
+    const name = uniqueName()
+    await serdeOf(`${name}.orders`, orderSchema(note))
+    using project = new Project({ 'order.avsc': JSON.stringify(orderSchema(note)) })
+    const types = [
+      ...['', 'export interface Order {', '  readonly id: string', '  readonly amount: number'],
+      ...['  readonly note: string', '}', ''],
+    ]
+    const ofSubject = ['schema', 'types', `${name}.orders-value`, '--schema-registry', url]
+    for (const args of [ofSubject, ['schema', 'types', 'order.avsc']]) {
+      const { code, stdout, stderr } = await project.millrace(args)
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      expect(stdout.split('\n').slice(1)).toEqual(types)
+    }
+    expect(await project.millrace(['schema', 'types', 'orders-value'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('a subject needs --schema-registry') as string,
+    })
+  })
+
   test('away at the start it is one line; away at work, work waits and nothing is lost', async () => {
     const name = uniqueName()
     const project = await prepared(name)

@@ -53,6 +53,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<C
     summary: 'draw a topology, as SVG',
     load: async () => (await import('./topology-diagram.ts')).topologyDiagram,
   },
+  'schema types': {
+    summary: 'print the TypeScript types of an Avro schema',
+    load: async () => (await import('./schema-types.ts')).schemaTypes,
+  },
   'topic create': {
     summary: 'create topics, with as many partitions as you say',
     load: async () => (await import('./topic-create.ts')).topicCreate,
