@@ -2,8 +2,12 @@ import { isStreamsError, StreamsError } from '../core/errors.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { Serde } from '../serde/serde.ts'
+import type { HttpServer } from '../server/http-server.ts'
 import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
+import { liveness, readiness, type Health } from './health.ts'
+import { metricsText } from './metrics-text.ts'
+import { routesOf } from './routes.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
 export type { ApplicationState }
@@ -18,22 +22,37 @@ export interface LocalStoreView {
   readonly get: (key: unknown) => Promise<unknown>
 }
 
+/** Who probes has little patience: Kubernetes a second, unless it is told otherwise. */
+const PROBE_WITHIN_MS = 800
+
+/** What an application is joined from, beside its threads. */
+export interface ApplicationParts {
+  readonly applicationId: string
+  readonly life: ApplicationLife
+  readonly directory: StateDirectory
+  /** It listens; undefined: nothing is served. */
+  readonly http: HttpServer | undefined
+  readonly stuckAfterMs: number
+}
+
 /** A topology at work in this process. `await using` drains, commits and leaves the group. */
 export class Application implements AsyncDisposable {
   readonly #topology: Topology
   readonly #workers: readonly StreamWorker[]
   readonly #life: ApplicationLife
   readonly #directory: StateDirectory
+  readonly #http: HttpServer | undefined
+  readonly #stuckAfterMs: number
   #stopping: Promise<void> | undefined
   /** Resolves after a clean stop; rejects with the error that ended the application. */
   readonly finished: Promise<void>
+  readonly applicationId: string
 
-  constructor(
-    topology: Topology,
-    workers: readonly StreamWorker[],
-    life: ApplicationLife,
-    directory: StateDirectory,
-  ) {
+  constructor(topology: Topology, workers: readonly StreamWorker[], parts: ApplicationParts) {
+    const { life, directory, http, applicationId, stuckAfterMs } = parts
+    this.applicationId = applicationId
+    this.#http = http
+    this.#stuckAfterMs = stuckAfterMs
     this.#topology = topology
     this.#workers = workers
     this.#life = life
@@ -41,6 +60,12 @@ export class Application implements AsyncDisposable {
     this.finished = this.#finish()
     // Whoever awaits `finished` sees the failure; nobody has to.
     this.finished.catch(() => {})
+    http?.serve(routesOf(this))
+  }
+
+  /** Where it is served over HTTP, `http://127.0.0.1:8080` for example; undefined: nowhere. */
+  get url(): string | undefined {
+    return this.#http?.url
   }
 
   get state(): ApplicationState {
@@ -51,7 +76,32 @@ export class Application implements AsyncDisposable {
     return this.#life.onStateChange(listener)
   }
 
-  /** One entry a living thread. */
+  /** Every metric in the text format of Prometheus; see docs/guide/operating.md. */
+  async metrics(): Promise<string> {
+    const threads = await this.snapshot()
+    const ended = this.#workers.filter(({ state }) => state === 'stopped' || state === 'failed')
+    const aliveThreads = this.#workers.length - ended.length
+    const { applicationId, state } = this
+    return metricsText({ applicationId, state, threads, aliveThreads })
+  }
+
+  /** Whether every thread is at work, or waits with a reason: if not, the process should end. */
+  async live(): Promise<Health> {
+    const signs = await Promise.all(
+      this.#workers.map(async (worker, thread) => {
+        const snapshot = await worker.snapshot(Math.min(this.#stuckAfterMs, PROBE_WITHIN_MS))
+        return { thread, silentMs: worker.silentMs, snapshot }
+      }),
+    )
+    return liveness(this.state, signs, this.#stuckAfterMs)
+  }
+
+  /** Whether its state is restored and it processes records; false as soon as it is to stop. */
+  ready(): Health {
+    return readiness(this.state)
+  }
+
+  /** One entry a living thread that answers. */
   async snapshot(): Promise<readonly ThreadSnapshot[]> {
     const snapshots = await Promise.all(this.#workers.map((worker) => worker.snapshot()))
     return snapshots.filter((snapshot) => snapshot !== undefined)
@@ -112,6 +162,7 @@ export class Application implements AsyncDisposable {
       throw isStreamsError(error) ? error : failed(error)
     } finally {
       this.#directory[Symbol.dispose]()
+      await this.#http?.close()
     }
   }
 }

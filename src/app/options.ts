@@ -43,6 +43,16 @@ export interface RunOptions {
   readonly replicationFactor?: number
   /** How long a produced record waits for company; default `5ms`. */
   readonly linger?: Duration
+  /**
+   * Where health, metrics and state are served over HTTP: `host:port`, or a port alone for
+   * loopback; port 0 is any that is free. Default: nowhere.
+   */
+  readonly http?: string
+  /**
+   * How long a thread may owe an answer before the application counts as stuck, to
+   * `/health/live`; default `60s`. A loop that waits for Kafka is given five times as long.
+   */
+  readonly stuckAfter?: Duration
 }
 
 const MIB = 1024 * 1024

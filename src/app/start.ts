@@ -1,15 +1,21 @@
 import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
+import { durationMs } from '../core/duration.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Offset } from '../core/record.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
-import { openStateDirectory } from '../runtime/state-directory/state-directory.ts'
+import {
+  openStateDirectory,
+  type StateDirectory,
+} from '../runtime/state-directory/state-directory.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import {
   confluentRegistry,
   type SchemaRegistryConnection,
 } from '../serde/registry/confluent-registry.ts'
+import { parseAddress, type Address } from '../server/address.ts'
+import { HttpServer } from '../server/http-server.ts'
 import { shadowed } from '../topology/shadow.ts'
 import { Application } from './application.ts'
 import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
@@ -36,7 +42,8 @@ export interface ShadowRun {
  * Runs the topology that a module exports, as a member of its consumer group. The module is named
  * by URL because every thread imports it anew: `start(import.meta.resolve('./orders.ts'), …)`.
  *
- * Rejects with `INVALID_TOPOLOGY`, `INVALID_CONFIG`, `BROKER_UNREACHABLE` or a `STATE_DIRECTORY_…`
+ * Rejects with `INVALID_TOPOLOGY`, `INVALID_CONFIG`, `BROKER_UNREACHABLE`,
+ * `HTTP_ADDRESS_UNUSABLE` or a `STATE_DIRECTORY_…`
  * error, or one about schemas (`SCHEMA_…`, `REGISTRY_…`), before anything runs; what goes wrong
  * later rejects {@link Application.finished}.
  */
@@ -54,6 +61,7 @@ export async function launch(
   const applicationId = options.applicationId ?? topology.name
   // Checked before anything is touched; the process id is filled in when the directory is ours.
   const { length: threads } = threadConfigs(options, topology.name, '')
+  const address = options.http === undefined ? undefined : parseAddress(options.http)
   const connection = connectionOf(options, applicationId)
   // One connection and away: a wrong address or password is said at once, in one line.
   await (await connect(connection, applicationId, silentLogger, systemClock)).close()
@@ -62,6 +70,7 @@ export async function launch(
   await new RemoteSerdes(registry, silentLogger).openAll(topology)
   const globals = topology.globals.length > 0 ? threads : 0
   const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId, globals)
+  const http = address && (await listen(address, directory))
   const life = new ApplicationLife()
   const workers: StreamWorker[] = []
   for (const config of threadConfigs(options, topology.name, directory.processId)) {
@@ -81,7 +90,22 @@ export async function launch(
     )
     workers.push(worker)
   }
-  return new Application(topology, workers, life, directory)
+  return new Application(topology, workers, {
+    applicationId,
+    life,
+    directory,
+    http,
+    stuckAfterMs: durationMs(options.stuckAfter ?? '60s'),
+  })
+}
+
+async function listen(address: Address, directory: StateDirectory): Promise<HttpServer> {
+  try {
+    return await HttpServer.listen(address)
+  } catch (error) {
+    directory[Symbol.dispose]()
+    throw error
+  }
 }
 
 const clientIdOf = (connection: KafkaConnection, config: ThreadConfig): string =>

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { systemClock } from '../core/clock.ts'
 import { assertNever, StreamsError } from '../core/errors.ts'
 import { moduleUrl } from '../core/module-url.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
@@ -10,6 +11,15 @@ type Answer = Extract<FromThread, { requestId: number }>
 type Request =
   | { readonly type: 'snapshot' }
   | { readonly type: 'get'; readonly store: string; readonly key: Uint8Array }
+
+/** A snapshot that was asked for and is not there yet. */
+interface Owed {
+  readonly snapshot: Promise<ThreadSnapshot | undefined>
+  readonly sinceMs: number
+}
+
+/** A loop gives way to messages every 10 ms, unless a step holds it up. */
+const ANSWER_WITHIN_MS = 2_000
 
 /**
  * Of a thread's heap, for objects that are new. Node would let it grow to twice as much, which
@@ -23,6 +33,7 @@ export class StreamWorker {
   readonly #pending = new Map<number, (answer: Answer | undefined) => void>()
   readonly #onStateChange: () => void
   #requestId = 0
+  #owed: Owed | undefined
   #state: ThreadState = 'created'
   #failure: StreamsError | undefined
   /** Resolves when the worker has ended, rejects with what made it fail. */
@@ -68,9 +79,30 @@ export class StreamWorker {
     this.#post({ type: 'stop' })
   }
 
-  async snapshot(): Promise<ThreadSnapshot | undefined> {
-    const answer = await this.#ask({ type: 'snapshot' })
-    return answer?.type === 'snapshot' ? answer.snapshot : undefined
+  /**
+   * Undefined when it has ended, or does not answer in time. Who asks while an answer is
+   * owed waits for that one, so that a stuck thread makes no queue.
+   */
+  async snapshot(withinMs = ANSWER_WITHIN_MS): Promise<ThreadSnapshot | undefined> {
+    this.#owed ??= this.#askSnapshot()
+    const patience = new AbortController()
+    const tooLate = systemClock.sleep(withinMs, patience.signal).then(() => undefined)
+    const snapshot = await Promise.race([this.#owed.snapshot, tooLate])
+    patience.abort()
+    return snapshot
+  }
+
+  /** How long the thread owes an answer to somebody who asked how it is; 0 where nobody waits. */
+  get silentMs(): number {
+    return this.#owed === undefined ? 0 : systemClock.nowMs() - this.#owed.sinceMs
+  }
+
+  #askSnapshot(): Owed {
+    const snapshot = this.#ask({ type: 'snapshot' }).then((answer) => {
+      this.#owed = undefined
+      return answer?.type === 'snapshot' ? answer.snapshot : undefined
+    })
+    return { snapshot, sinceMs: systemClock.nowMs() }
   }
 
   /** Undefined when no task of this thread owns the key. */

@@ -44,6 +44,8 @@ export const run: Command = {
     'instance-id': { type: 'string', value: 'ID', help: 'static membership (KIP-345)' },
     compression: { type: 'string', value: 'CODEC', help: 'none, gzip, snappy, lz4 or zstd' },
     'replication-factor': { type: 'string', value: 'N', help: 'of internal topics' },
+    http: { type: 'string', value: 'ADDRESS', help: 'health and metrics, 127.0.0.1:8080 (off)' },
+    'stuck-after': { type: 'string', value: 'TIME', help: 'a silent thread is not live (60s)' },
     linger: { type: 'string', value: 'TIME', help: 'how long a produced record waits for company' },
     'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info, warn, error or silent' },
     'log-format': { type: 'string', value: 'FORMAT', help: 'pretty (on a terminal) or json' },
@@ -58,6 +60,7 @@ export const run: Command = {
       if (state === 'running') began()
       logger.info({ state, before }, `application ${state}`)
     })
+    if (app.url !== undefined) logger.info({ url: app.url }, 'health and metrics are served')
     const ended = new AbortController()
     endOnSignals(app, ended.signal)
     try {
@@ -96,6 +99,8 @@ function runOptions(line: CommandLine): RunOptions {
     compression: line.choice('compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
     replicationFactor: line.number('replication-factor', 1),
     linger: line.duration('linger'),
+    http: line.text('http'),
+    stuckAfter: line.duration('stuck-after'),
   })
 }
 

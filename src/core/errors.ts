@@ -33,6 +33,7 @@ export const errorCodes = [
   'REDRIVE_STOPPED',
   'REPLAY_UNFINISHED',
   'GROUP_ACTIVE',
+  'HTTP_ADDRESS_UNUSABLE',
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]

@@ -9,6 +9,8 @@ export interface ThreadCounters {
   globalRecords: number
   /** Records left out by an operator's rule, such as a null key before an aggregation. */
   dropped: number
+  /** Those of the dropped that came too late: their window or session was closed. */
+  late: number
   deadLetters: number
   /** Records that failed and were skipped, as the topology says. */
   skipped: number
@@ -16,6 +18,8 @@ export interface ThreadCounters {
   retried: number
   /** Durable timers that fired. */
   timers: number
+  /** Turns of the loop that looked for records: what `poll` is to a Kafka consumer. */
+  polls: number
   commits: number
   /** Changelog records replayed into local stores. */
   restored: number
@@ -27,10 +31,12 @@ export const newThreadCounters = (): ThreadCounters => ({
   processed: 0,
   globalRecords: 0,
   dropped: 0,
+  late: 0,
   deadLetters: 0,
   skipped: 0,
   retried: 0,
   timers: 0,
+  polls: 0,
   commits: 0,
   restored: 0,
   migrations: 0,

@@ -73,7 +73,7 @@ const versionedTableStore = <K, V>(
         return
       }
       case 'expired':
-        recordDropped('older than the history of a versioned table')
+        recordDropped('older than the history of a versioned table', 'late')
     }
   },
 })

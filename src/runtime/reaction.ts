@@ -69,6 +69,7 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'REDRIVE_STOPPED':
     case 'REPLAY_UNFINISHED':
     case 'GROUP_ACTIVE':
+    case 'HTTP_ADDRESS_UNUSABLE':
     case 'SCHEMA_INCOMPATIBLE':
     case 'REGISTRY_REFUSED':
       return 'stop'

@@ -96,8 +96,9 @@ export interface OperatorContext {
   readonly requestCommit: () => void
   /**
    * Counts a record that was left out on purpose, as Kafka Streams' dropped-records metric does.
+   * `late`: what it belonged to was closed already, which is counted beside.
    */
-  readonly recordDropped: (reason: string) => void
+  readonly recordDropped: (reason: string, kind?: 'late') => void
   /** Counts a record that failed and will be tried again. */
   readonly recordRetried: () => void
   /**

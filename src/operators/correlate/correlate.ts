@@ -157,7 +157,7 @@ class Correlator {
   }
 
   #late(key: unknown, { number, value }: Part, timestampMs: number, headers: Headers): void {
-    this.#context.recordDropped('part of a correlation that is closed')
+    this.#context.recordDropped('part of a correlation that is closed', 'late')
     if (!this.#correlation.outputs.includes(latePartOutput)) return
     const late = { part: this.#correlation.names[number], value }
     this.#context.emitTo(latePartOutput)(key, late, timestampMs, headers)

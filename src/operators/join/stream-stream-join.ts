@@ -116,7 +116,7 @@ class JoinSide implements Operator {
     if (!found && this.#isKept) this.#withoutPartner(lastMs)
     const isSeen = this.#mine.add(key, timestampMs, value)
     if (!isSeen && !found && !this.#isKept) {
-      this.#context.recordDropped('record for a join window that has closed')
+      this.#context.recordDropped('record for a join window that has closed', 'late')
       this.#emitLate(key, value, timestampMs, headers)
     }
   }

@@ -109,7 +109,7 @@ class DetectStep {
     if (isEvent) {
       if (timestampMs > course.closedMs) this.#wait(key, value, timestampMs, headers)
       else {
-        this.#context.recordDropped('late event of a pattern')
+        this.#context.recordDropped('late event of a pattern', 'late')
         this.#emitLate?.(key, value, timestampMs, headers)
       }
     }

@@ -65,7 +65,7 @@ export const aggregateFixed =
               meta.at(key, timestampMs, headers) as Meta<K>,
             )
             put(windowKey, result, old?.value ?? null, resultMs, headers, timestampMs)
-          } else recordDropped('record for a window that has closed')
+          } else recordDropped('record for a window that has closed', 'late')
         }
         if (!taken) emitLate(key, value, timestampMs, headers)
         if (aggregation.emit === 'on-close') closed.onRecord(closeMs, headers)

@@ -58,7 +58,7 @@ export const aggregateSessions =
           endMs = Math.max(endMs, window.endMs)
         }
         if (endMs < closeMs) {
-          recordDropped('record for a session that has closed')
+          recordDropped('record for a session that has closed', 'late')
           emitLate(key, value, timestampMs, headers)
         } else {
           // A repeat of a single point replaces its session: it is no deletion.

@@ -44,7 +44,7 @@ export const aggregateSliding =
         if (timestampMs > time.streamTimeMs) time.streamTimeMs = timestampMs
         const closeMs = time.streamTimeMs - graceMs
         if (timestampMs + differenceMs < closeMs) {
-          recordDropped('record for windows that have closed')
+          recordDropped('record for windows that have closed', 'late')
           emitLate(key, value, timestampMs, headers)
           return
         }
@@ -190,7 +190,7 @@ class SlidingStep<K, V, A> {
 
   #update(startMs: number, old: Aggregate<A> | undefined): void {
     if (startMs + this.#differenceMs < this.#closeMs) {
-      this.#context.recordDropped('record for a window that has closed')
+      this.#context.recordDropped('record for a window that has closed', 'late')
       return
     }
     const { add, initial } = this.#aggregation

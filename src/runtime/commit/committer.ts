@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
+import type { RecentWork } from '../../core/recent-work.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
 import type { RecordProducer } from '../../kafka/client/producer.ts'
 import type { GroupMember } from '../../kafka/port.ts'
@@ -10,6 +11,8 @@ import type { Task } from '../task/task.ts'
 export interface CommitterOptions {
   readonly clock: Clock
   readonly counters: ThreadCounters
+  /** Is told of each commit and how long it took, checkpoints left out. */
+  readonly work: RecentWork
   readonly commitIntervalMs: number
   readonly checkpointIntervalMs: number
   readonly dirtyBytesMax: number
@@ -83,6 +86,8 @@ export class Committer {
     )
     for (const task of toCommit) task.committed()
     counters.commits += 1
+    const nowMs = clock.nowMs()
+    this.#options.work.add(nowMs, 1, nowMs - this.#committedAtMs)
     // An answer may come so late that others own the tasks by now, and maybe their files.
     if (this.#options.member() === member) await this.#checkpointIfDue(tasks, producer)
     return true

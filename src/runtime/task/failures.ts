@@ -46,8 +46,9 @@ export class Failures {
   countingOf(node: string): Pick<OperatorContext, 'recordDropped' | 'recordRetried'> {
     const { counters, logger, id } = this.#options
     return {
-      recordDropped: (reason) => {
+      recordDropped: (reason, kind) => {
         counters.dropped += 1
+        if (kind === 'late') counters.late += 1
         logger.debug({ node, task: id, reason }, 'record dropped')
       },
       recordRetried: () => {

@@ -192,6 +192,19 @@ export class TaskStores {
     for (const { handle } of this.#stores.values()) handle.flush()
   }
 
+  /** For who watches. */
+  sizes(): readonly {
+    readonly store: string
+    readonly rows: number
+    readonly dirtyBytes: number
+  }[] {
+    return [...this.#stores].map(([store, { handle }]) => ({
+      store,
+      rows: handle.store.approximateCount(),
+      dirtyBytes: handle.dirtyBytes(),
+    }))
+  }
+
   dirtyBytes(): number {
     let bytes = 0
     for (const { handle } of this.#stores.values()) bytes += handle.dirtyBytes()

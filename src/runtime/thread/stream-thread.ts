@@ -31,9 +31,10 @@ import { resetPolicies, startPositions, type Positions } from './start-positions
 import { storeCount } from './store-count.ts'
 import { TaskRegistry } from './task-registry.ts'
 import type { ThreadConfig } from './thread-config.ts'
-import { lagOf, type ThreadSnapshot } from './thread-snapshot.ts'
+import type { ThreadSnapshot } from './thread-snapshot.ts'
 import { threadMoves, type ThreadState } from './thread-state.ts'
 import { Turns } from './turns.ts'
+import { Vitals } from './vitals.ts'
 
 /** How long the loop keeps the event loop to itself. */
 const TURN_MS = 10
@@ -77,6 +78,7 @@ export class StreamThread {
   readonly #committer: Committer
   readonly #purge: RepartitionPurge
   readonly #turns: Turns
+  readonly #vitals: Vitals
   /** To be opened without a record cache, until they have committed. */
   readonly #uncached = new Set<TaskId>()
   /** In a row, without a commit in between. */
@@ -88,6 +90,7 @@ export class StreamThread {
     const { clock, logger, config, topology, storage } = options
     const { applicationId } = config
     this.#wakeup = new Wakeup(clock)
+    this.#vitals = new Vitals(config.threadIndex, clock, this.#counters)
     const onEvent = this.#wakeup.notify
     const port = endablePort(options.port, this.#ended.signal)
     const shared = { port, clock, logger, onArrival: onEvent, onEvent, onProgress: onEvent }
@@ -114,6 +117,7 @@ export class StreamThread {
       ...config,
       clock,
       counters: this.#counters,
+      work: this.#vitals.committing,
       member: () => this.#membership.member,
     })
     const resetOf = resetPolicies(topology, applicationId)
@@ -129,7 +133,7 @@ export class StreamThread {
       prepareOutputs: () => this.#outgoing.prepare(),
       createTask: (plan, backend) => this.#createTask(plan, backend, supply),
     })
-    this.#turns = new Turns(clock, this.#outgoing.isFull)
+    this.#turns = new Turns(clock, this.#outgoing.isFull, this.#vitals.processing)
     this.#purge = new RepartitionPurge({ port, clock, logger, topology, applicationId })
     this.#rebalancer = new Rebalancer({
       ...config,
@@ -177,14 +181,8 @@ export class StreamThread {
   }
 
   snapshot(): ThreadSnapshot {
-    return {
-      state: this.#state,
-      counters: { ...this.#counters },
-      tasks: this.#tasks.ids.map((id) => ({ id, state: this.#tasks.stateOf(id) })),
-      lag: lagOf(this.#tasks.running, this.#fetcher),
-      restoring: this.#restorer.progress(),
-      globals: this.#globals.progress(),
-    }
+    const parts = { tasks: this.#tasks, fetcher: this.#fetcher, restorer: this.#restorer }
+    return this.#vitals.snapshot({ ...parts, globals: this.#globals, state: this.#state })
   }
 
   /** Running tasks, for local queries. */
@@ -262,7 +260,8 @@ export class StreamThread {
       this.#showState()
     }
     if (this.#mayProcess() && this.#turns.take(this.#tasks.running, TURN_MS)) busy = true
-    if (this.#committer.isDue(this.#tasks.running, clock.nowMs()) && this.#mayCommit()) {
+    const nowMs = this.#vitals.turned(clock.nowMs())
+    if (this.#committer.isDue(this.#tasks.running, nowMs) && this.#mayCommit()) {
       await this.#commit()
     }
     if (this.#committer.writeCheckpoint(this.#tasks.running)) busy = true

@@ -1,5 +1,7 @@
 import type { ThreadCounters } from '../../core/metrics.ts'
+import type { WorkRate } from '../../core/recent-work.ts'
 import type { TaskId } from '../../core/task-id.ts'
+import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { GlobalProgress } from '../global/global-reader.ts'
 import type { RestoreProgress } from '../restore/restorer.ts'
@@ -7,23 +9,53 @@ import type { Task } from '../task/task.ts'
 import type { ThreadState } from './thread-state.ts'
 
 export interface ThreadSnapshot {
+  /** Its number in the process, from 0. */
+  readonly thread: number
   readonly state: ThreadState
   readonly counters: Readonly<ThreadCounters>
   readonly tasks: readonly { readonly id: TaskId; readonly state: string }[]
   /** Committed input records not yet processed, as far as is known. */
   readonly lag: number
+  /** The same by input partition of the running tasks. */
+  readonly inputs: readonly InputLag[]
+  readonly stores: readonly StoreSize[]
   readonly restoring: readonly RestoreProgress[]
   readonly globals: readonly GlobalProgress[]
+  /** Records, timers included, of the last 30 to 60 seconds. */
+  readonly processing: WorkRate
+  /** Commits of the last 30 to 60 seconds. */
+  readonly committing: WorkRate
+  /** How long ago the loop began its last turn; it has to come round again and again. */
+  readonly sinceTurnMs: number
+}
+
+export interface InputLag extends TopicPartition {
+  readonly task: TaskId
+  /** Committed records not yet processed; undefined while the broker has not been heard. */
+  readonly lag: number | undefined
+}
+
+export interface StoreSize {
+  readonly task: TaskId
+  readonly store: string
+  /** About so many, as a range of the store's own kind has them. */
+  readonly rows: number
+  /** In memory and not in the local storage yet. */
+  readonly dirtyBytes: number
 }
 
 /** Committed input records that these tasks have not processed, as far as the fetcher knows. */
-export function lagOf(tasks: readonly Task[], fetcher: Fetcher): number {
-  let lag = 0
-  for (const task of tasks) {
-    for (const { topic, partition, offset } of task.positions()) {
+export const inputsOf = (tasks: readonly Task[], fetcher: Fetcher): readonly InputLag[] =>
+  tasks.flatMap((task) =>
+    task.positions().map(({ topic, partition, offset }) => {
       const watermarks = fetcher.watermarks(topic, partition)
-      if (watermarks !== undefined) lag += Math.max(0, watermarks.lastStableOffset - offset)
-    }
-  }
-  return lag
-}
+      const lag = watermarks && Math.max(0, watermarks.lastStableOffset - offset)
+      return { task: task.id, topic, partition, lag }
+    }),
+  )
+
+export const lagOf = (inputs: readonly InputLag[]): number =>
+  inputs.reduce((sum, { lag = 0 }) => sum + lag, 0)
+
+export const storesOf = (tasks: readonly Task[]): readonly StoreSize[] =>
+  tasks.flatMap(({ id, stores }) => stores.sizes().map((size) => ({ task: id, ...size })))

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { RecentWork } from '../../core/recent-work.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
 import type { Task } from '../task/task.ts'
 
@@ -18,12 +19,14 @@ const TIMERS_PER_SLICE = 16
 export class Turns {
   readonly #clock: Clock
   readonly #isFull: () => boolean
+  readonly #work: RecentWork
   #next = 0
 
   /** `isFull`: no room for what the next record may send. */
-  constructor(clock: Clock, isFull: () => boolean) {
+  constructor(clock: Clock, isFull: () => boolean, work = new RecentWork(clock.nowMs())) {
     this.#clock = clock
     this.#isFull = isFull
+    this.#work = work
   }
 
   /** Until the time is up, nothing has arrived, or it is full; true when anything was done. */
@@ -46,6 +49,7 @@ export class Turns {
   #process(tasks: readonly Task[], startMs: number, untilMs: number): boolean {
     let nowMs = startMs
     let busy = false
+    let all = 0
     for (let idle = 0; idle < tasks.length && !this.#isFull();) {
       const task = tasks[this.#next % tasks.length] as Task
       this.#next = (this.#next + 1) % tasks.length
@@ -57,9 +61,11 @@ export class Turns {
       )
       idle = done === 0 ? idle + 1 : 0
       if (done > 0) busy = true
+      all += done
       nowMs = this.#clock.nowMs()
       if (nowMs >= untilMs) break
     }
+    if (busy) this.#work.add(nowMs, all, nowMs - startMs)
     return busy
   }
 }

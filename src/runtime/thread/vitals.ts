@@ -1,0 +1,65 @@
+import type { Clock } from '../../core/clock.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
+import { RecentWork } from '../../core/recent-work.ts'
+import type { Fetcher } from '../../kafka/client/fetcher.ts'
+import type { GlobalReader } from '../global/global-reader.ts'
+import type { Restorer } from '../restore/restorer.ts'
+import type { TaskRegistry } from './task-registry.ts'
+import { inputsOf, lagOf, storesOf, type ThreadSnapshot } from './thread-snapshot.ts'
+import type { ThreadState } from './thread-state.ts'
+
+/** What a snapshot is taken of. */
+export interface ThreadParts {
+  readonly state: ThreadState
+  readonly tasks: TaskRegistry
+  readonly fetcher: Fetcher
+  readonly restorer: Restorer
+  readonly globals: GlobalReader
+}
+
+/** How a thread is doing: what it counts, how fast it is, and that its loop comes round. */
+export class Vitals {
+  readonly processing: RecentWork
+  readonly committing: RecentWork
+  readonly #clock: Clock
+  readonly #counters: ThreadCounters
+  #turnedAtMs: number
+
+  readonly #thread: number
+
+  constructor(thread: number, clock: Clock, counters: ThreadCounters) {
+    this.#thread = thread
+    this.#clock = clock
+    this.#counters = counters
+    this.#turnedAtMs = clock.nowMs()
+    this.processing = new RecentWork(this.#turnedAtMs)
+    this.committing = new RecentWork(this.#turnedAtMs)
+  }
+
+  /** The loop has come round, at this time, which is returned. */
+  turned(nowMs: number): number {
+    this.#turnedAtMs = nowMs
+    this.#counters.polls += 1
+    return nowMs
+  }
+
+  /** All of it is a copy, plain data. */
+  snapshot({ state, tasks, fetcher, restorer, globals }: ThreadParts): ThreadSnapshot {
+    const nowMs = this.#clock.nowMs()
+    const inputs = inputsOf(tasks.running, fetcher)
+    return {
+      thread: this.#thread,
+      state,
+      counters: { ...this.#counters },
+      tasks: tasks.ids.map((id) => ({ id, state: tasks.stateOf(id) })),
+      lag: lagOf(inputs),
+      inputs,
+      stores: storesOf(tasks.running),
+      restoring: restorer.progress(),
+      globals: globals.progress(),
+      processing: this.processing.at(nowMs),
+      committing: this.committing.at(nowMs),
+      sinceTurnMs: Math.max(0, nowMs - this.#turnedAtMs),
+    }
+  }
+}
