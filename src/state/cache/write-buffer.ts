@@ -103,14 +103,29 @@ export class WriteBuffer implements ByteStore {
   /** Null deletes. What it returns makes the next put of the same key cheaper. */
   put(key: ByteString, value: ByteString | null): DirtyEntry {
     const known = this.#dirty.get(key)
-    return known === undefined ? this.putNew(key, value) : this.putAgain(known, value)
+    if (known !== undefined) return this.putAgain(known, value)
+    const entry = this.#newEntry(key, value)
+    this.#dirty.set(key, entry)
+    return entry
   }
 
   /** A put of a key that was not put since the last checkpoint began. */
   putNew(key: ByteString, value: ByteString | null): DirtyEntry {
+    const entry = this.#newEntry(key, value)
+    this.#dirty.append(key, entry)
+    return entry
+  }
+
+  /** A put of a key that nobody else puts; `last` is what its last put has returned. */
+  putOwn(key: ByteString, value: ByteString | null, last: DirtyEntry | undefined): DirtyEntry {
+    return last?.checkpoint === this.#checkpoint
+      ? this.putAgain(last, value)
+      : this.putNew(key, value)
+  }
+
+  #newEntry(key: ByteString, value: ByteString | null): DirtyEntry {
     const valueBytes = value === null ? 0 : value.length
     const entry = { key, value, valueBytes, checkpoint: this.#checkpoint }
-    this.#dirty.set(key, entry)
     this.#dirtyBytes += sizeOf(entry)
     return entry
   }

@@ -34,6 +34,14 @@ export class ObjectCache<R> {
     this.grew(bytes)
   }
 
+  /** A set of what is certainly not in here. */
+  add(identity: Identity, row: R): void {
+    const bytes = this.#sizeOf(row)
+    if (bytes > this.#generationBytes) return
+    this.#young.set(identity, row)
+    this.grew(bytes)
+  }
+
   /** A row that is in here got larger, or smaller, by so much. */
   grew(bytes: number): void {
     this.#youngBytes += bytes

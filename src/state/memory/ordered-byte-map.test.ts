@@ -5,6 +5,19 @@ import { OrderedByteMap } from './ordered-byte-map.ts'
 const keysOf = (entries: Iterable<readonly [string, string]>): string[] =>
   [...entries].map(([key]) => key)
 
+test('what was only ever appended is sorted all the same', () => {
+  const map = new OrderedByteMap<string>()
+  const keys = ['c', 'a', '', 'bb', 'b']
+  for (const key of keys) map.append(key, `value of ${key}`)
+  expect(map.size).toBe(5)
+  expect(map.sorted()).toEqual(keys.toSorted().map((key) => `value of ${key}`))
+  expect(map.get('bb')).toBe('value of bb')
+  map.append('aa', 'later')
+  expect(map.sorted()[2]).toBe('later')
+  map.clear()
+  expect([map.size, map.sorted(), map.get('a')]).toEqual([0, [], undefined])
+})
+
 test('keys are ordered by unsigned bytes, then by length', () => {
   const map = new OrderedByteMap<string>()
   for (const key of ['b', '\u00ff', '', 'a', '\u0000', 'ab', '\u0080']) map.set(key, key)
@@ -32,7 +45,8 @@ describe.each([1, 2, 3, 4, 5])('a map of bytes, seed %i', (seed) => {
       const key = anyKey()
       // It grows, shrinks to almost nothing, and grows again.
       if (random() < (Math.floor(step / 5_000) % 2 === 0 ? 0.8 : 0.05)) {
-        map.set(key, String(step))
+        if (model.has(key)) map.set(key, String(step))
+        else map.append(key, String(step))
         model.set(key, String(step))
       } else {
         const victim = random() < 0.5 ? key : (model.keys().next().value ?? key)

@@ -3,7 +3,7 @@ import { owned } from '../key-value/store-values.ts'
 import { timestampedText } from '../key-value/timestamped-bytes.ts'
 import type { ChangelogWriter } from '../store.ts'
 import type { RecordRows } from '../window-store.ts'
-import { hashOf, KeyFilter } from './key-filter.ts'
+import { KeyFilter, KeyHash } from './key-filter.ts'
 import { Run, Runs } from './runs.ts'
 import type { WindowedRows } from './windowed-rows.ts'
 
@@ -22,6 +22,8 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
   readonly #runs: Runs<V>
   /** By group: the keys that have rows in it, for groups that were not there when this began. */
   readonly #filters = new Map<number, KeyFilter>()
+  /** Of the key that is being dealt with. */
+  readonly #hash = new KeyHash()
   /** In groups from here on no key has rows but those of the filters; undefined: not known yet. */
   #filteredFromMs: number | undefined
 
@@ -59,14 +61,14 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
     const { layout } = this.#rows
     const group = layout.groupOf(startMs)
     const id = layout.groupText(keyBytes, group)
-    const hash = hashOf(keyBytes)
+    const hash = this.#hash.of(keyBytes)
     if (this.#mayHave(group, hash)) {
       const run = this.#runs.get(id)
       if (run !== undefined) this.#runs.add(run, startMs, value, valueBytes)
     } else {
       const run = new Run<V>(id.length)
       run.add(startMs, value, valueBytes)
-      this.#runs.set(id, run)
+      this.#runs.keep(id, run)
     }
     this.#filterOf(group)?.add(hash)
   }
@@ -82,7 +84,7 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
     const to = Math.min(toMs, saved.observedMs)
     if (from > to) return false
     const keyBytes = this.#rows.encodeKey(key)
-    const hash = hashOf(keyBytes)
+    const hash = this.#hash.of(keyBytes)
     let found = false
     for (let group = layout.groupOf(from); group <= to; group = layout.groupAfter(group)) {
       if (!this.#mayHave(group, hash)) continue
@@ -106,7 +108,7 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
       run.add(startMs, this.#rows.rows.decodeValue(stored), stored.length)
       if (run.isTooLong) break
     }
-    this.#runs.set(id, run)
+    this.#runs.keep(id, run)
     return run
   }
 
@@ -127,7 +129,7 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
     return found
   }
 
-  #mayHave(group: number, hash: number): boolean {
+  #mayHave(group: number, hash: KeyHash): boolean {
     if (group < this.#filteredFrom()) return true
     return this.#filters.get(group)?.mayHave(hash) ?? false
   }

@@ -1,11 +1,11 @@
 /** Bits of the first layer, and how much more each further one has. */
-const FIRST_BITS = 2 ** 13
+const FIRST_BITS = 2 ** 16
 const GROWTH = 4
-/** So that a full layer takes one key in a thousand for its own that is not. */
-const BITS_PER_KEY = 16
-const PROBES = 6
-/** All layers together then have taken 1.4 MB, for 700,000 keys. */
-const LAST_BITS = 2 ** 23
+/** So that about one key in half a million is taken for one that is in here and is not. */
+const BITS_PER_KEY = 32
+const PROBES = 16
+/** All layers together then have taken 5.6 MB, for 1.4 million keys. */
+const LAST_BITS = 2 ** 25
 
 /**
  * Which keys are for certain not among those that were added: layers of a Bloom filter, each added
@@ -16,57 +16,75 @@ export class KeyFilter {
   #room = 0
   #isFull = false
 
-  add(hash: number): void {
+  add(hash: KeyHash): void {
     if (this.#isFull) return
     if (this.#room === 0) this.#grow()
     if (this.#isFull) return
     this.#room--
-    const layer = this.#layers.at(-1) as Uint32Array
+    const layer = this.#layers[0] as Uint32Array
     const mask = layer.length * 32 - 1
-    const step = stepOf(hash)
-    for (let probe = 0, at = hash; probe < PROBES; probe++, at += step) {
+    let { first: at, step } = hash
+    for (let probe = 0; probe < PROBES; probe++) {
       const bit = at & mask
       layer[bit >>> 5]! |= 1 << (bit & 31)
+      // Steps that grow: equal ones would have whole rows of bits in common.
+      step += probe
+      at += step
     }
   }
 
   /** False: for certain not. */
-  mayHave(hash: number): boolean {
+  mayHave(hash: KeyHash): boolean {
     if (this.#isFull) return true
-    const step = stepOf(hash)
-    for (const layer of this.#layers) if (isIn(layer, hash, step)) return true
+    for (const layer of this.#layers) if (isIn(layer, hash)) return true
     return false
   }
 
   #grow(): void {
-    const last = this.#layers.at(-1)
+    const last = this.#layers[0]
     const bits = last === undefined ? FIRST_BITS : last.length * 32 * GROWTH
     if (bits > LAST_BITS) {
       this.#isFull = true
       this.#layers = []
       return
     }
-    this.#layers.push(new Uint32Array(bits / 32))
+    // The largest first: most keys are there.
+    this.#layers.unshift(new Uint32Array(bits / 32))
     this.#room = bits / BITS_PER_KEY
   }
 }
 
-function isIn(layer: Uint32Array, hash: number, step: number): boolean {
+function isIn(layer: Uint32Array, hash: KeyHash): boolean {
   const mask = layer.length * 32 - 1
-  for (let probe = 0, at = hash; probe < PROBES; probe++, at += step) {
+  let { first: at, step } = hash
+  for (let probe = 0; probe < PROBES; probe++) {
     const bit = at & mask
     if ((layer[bit >>> 5]! & (1 << (bit & 31))) === 0) return false
+    step += probe
+    at += step
   }
   return true
 }
 
-/** Odd, so that it reaches every bit; of other bits of the hash than those that it begins with. */
-const stepOf = (hash: number): number => (Math.imul(hash, 0x9e37_79b1) >>> 8) | 1
+/** Where the bits of a key are: the first, and how far it is from one to the next. */
+export class KeyHash {
+  first = 0
+  step = 0
 
-/** 32 bits of a key's bytes (FNV-1a, mixed once more). */
-export function hashOf(bytes: Uint8Array): number {
-  let hash = 0x811c_9dc5
-  for (let at = 0; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x0100_0193)
-  hash ^= hash >>> 15
-  return Math.imul(hash, 0x2c1b_3c6d) >>> 0
+  /** Of the key's bytes, two hashes that have nothing to do with each other (FNV-1a, mixed). */
+  of(bytes: Uint8Array): this {
+    let first = 0x811c_9dc5
+    let step = 0x9747_b28c
+    for (let at = 0; at < bytes.length; at++) {
+      const byte = bytes[at]!
+      first = Math.imul(first ^ byte, 0x0100_0193)
+      step = Math.imul(step ^ byte, 0x5bd1_e995)
+      step ^= step >>> 13
+    }
+    first ^= first >>> 15
+    this.first = Math.imul(first, 0x2c1b_3c6d) >>> 1
+    // Odd, so that it reaches every bit; their sums are integers that a number holds.
+    this.step = (Math.imul(step ^ (step >>> 15), 0x297a_2d39) >>> 4) | 1
+    return this
+  }
 }

@@ -84,8 +84,9 @@ export class Runs<V> {
     return this.#cache.get(id)
   }
 
-  set(id: string, run: Run<V>): void {
-    this.#cache.set(id, run)
+  /** Of a key and a group that have none in here. */
+  keep(id: string, run: Run<V>): void {
+    this.#cache.add(id, run)
   }
 
   /** To a run that is in here. */

@@ -1,5 +1,5 @@
 import type { RecordMeta } from '../../core/record-meta.ts'
-import type { WriteBuffer } from '../cache/write-buffer.ts'
+import type { DirtyEntry, WriteBuffer } from '../cache/write-buffer.ts'
 import { byteString } from '../byte-string.ts'
 import type { ChangelogWriter } from '../store.ts'
 import type { Progress, StreamTime } from '../window-store.ts'
@@ -28,6 +28,7 @@ export class SavedProgress implements Progress {
   #inputTimesMs: Record<string, number> = {}
   #heardMs = -1
   #changed = false
+  #entry: DirtyEntry | undefined
 
   constructor(buffer: WriteBuffer, changelog: ChangelogWriter | undefined) {
     this.#buffer = buffer
@@ -116,7 +117,7 @@ export class SavedProgress implements Progress {
     const more = hasMore ? [this.#inputTimesMs, this.#heardMs] : []
     const value = Buffer.from(JSON.stringify([...own, ...more]))
     this.#changelog?.append(PROGRESS_KEY, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
-    this.#buffer.put(progressKey, byteString(value))
+    this.#entry = this.#buffer.putOwn(progressKey, byteString(value), this.#entry)
   }
 
   /** What is in the store counts again. */
