@@ -247,21 +247,22 @@ describe('a state directory', () => {
       expect(finished.stderr).toContain('cannot be used: EROFS: read-only file system')
     })
 
-    // Once, on a machine with more work than cores, the application did not end by itself: where
-    // the space runs out depends on timing. Tried again, so that it fails only if it always does.
+    // Where the space runs out depends on timing, and once in some forty runs the application did not
+    // end by itself: tried again, so that it fails only if it always does.
     const again = { retry: 2, timeout: 40_000 }
     test('that gets full ends the application, and says so', again, async () => {
       const { project, name, args } = await counter()
       using _ = project
-      using disk = new SmallDisk('size=600k')
+      using disk = new SmallDisk('size=400k')
       await using port = await connectTo(brokers)
-      const clicks = Array.from({ length: 20_000 }, (_, n) => [`page-${n}`, '1'] as const)
+      const clicks = Array.from({ length: 60_000 }, (_, n) => [`page-${n}`, '1'] as const)
       await write(port, `${name}.clicks`, clicks)
       const often = ['--checkpoint-interval', '300ms', '--state-dir', disk.path]
       const finished = await project.millrace([...args, ...often])
       expect(finished.code).toBe(1)
       expect(finished.stderr).toMatch(
-        /^error STATE_DIRECTORY_UNUSABLE: the local store in .* cannot be used, .*Free some .*\n$/,
+        // LMDB may have had its say, on the same line.
+        /error STATE_DIRECTORY_UNUSABLE: the local store in .* cannot be used, .*Free some .*\n$/,
       )
     })
   })

@@ -18,7 +18,7 @@ describe('a mistake on the command line could not begin, and says what was meant
     [['rum'], 'there is no command "rum"; did you mean run? See `millrace --help`.'],
     [
       ['dlq', 'frob'],
-      'there is no command "dlq frob"; did you mean dlq list or dlq show? See `millrace --help`.',
+      'there is no command "dlq frob"; did you mean dlq list, dlq show, dlq stats or dlq redrive? See `millrace --help`.',
     ],
     [['run'], `<topology.ts> is missing. ${seeRun}`],
     [['run', orders, 'b.ts'], `"b.ts" is one argument too many. ${seeRun}`],
@@ -164,7 +164,7 @@ describe('a topology that cannot be run could not begin, and is named with the l
         "  builder.stream(clicks).groupByKey().count({ store: 'n' })",
         '})',
       ].join('\n'),
-      'store "n" is declared twice (twice.ts:5). Give each stateful step its own store name.',
+      'store "n" is declared twice (twice.ts:5). Give each stateful step its own store name; a global store is read without being declared.',
     ],
   ])('%s', async (file, text, message) => {
     using project = new Project(text === '' ? { 'folder/a.ts': '' } : { [file]: text })

@@ -128,7 +128,8 @@ function commandIn([first = '', second = '']: readonly string[]): string {
   const family = names.filter((each) => each.startsWith(`${first} `))
   if (family.length > 0) {
     const given = second === '' || second.startsWith('-') ? first : `${first} ${second}`
-    throw badUsage(`there is no command "${given}"; did you mean ${family.join(' or ')}?`, '')
+    const meant = `${family.slice(0, -1).join(', ')} or ${family.at(-1)}`
+    throw badUsage(`there is no command "${given}"; did you mean ${meant}?`, '')
   }
   const meant = nearest(first, [...new Set(names.map((each) => each.split(' ')[0] as string))])
   const guess = meant === undefined ? '' : `; did you mean ${meant}?`
