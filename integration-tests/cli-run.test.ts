@@ -247,8 +247,8 @@ describe('a state directory', () => {
       expect(finished.stderr).toContain('cannot be used: EROFS: read-only file system')
     })
 
-    // Where the space runs out depends on timing, and once in some forty runs the application did not
-    // end by itself: tried again, so that it fails only if it always does.
+    // Where the space runs out depends on timing, and once in some forty runs the application did
+    // not end by itself: tried again, so that it fails only if it always does.
     const again = { retry: 2, timeout: 40_000 }
     test('that gets full ends the application, and says so', again, async () => {
       const { project, name, args } = await counter()
