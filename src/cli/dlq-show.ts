@@ -64,12 +64,15 @@ async function viewOf(
 
 function show(letter: LetterView, withStack: boolean): void {
   const { at, topic, partition, offset, code, exception, message } = letter
-  const { node, task, attempts, redrives } = letter
-  print(
-    `partition ${at.partition} offset ${at.offset}: from ${topic}-${partition} offset ${offset}`,
-  )
+  const { node, task, attempts, redrives, timer } = letter
+  const from =
+    timer === undefined
+      ? `${topic}-${partition} offset ${offset}`
+      : `timer "${timer.name}" of ${new Date(timer.atMs).toISOString()}`
+  print(`partition ${at.partition} offset ${at.offset}: from ${from}`)
   print(`  error    ${code} ${exception}: ${message.split('\n')[0] ?? ''}`)
   print(`  at       step ${node}, task ${task}, attempt ${attempts}`)
+  if (attempts > 1) print(`  failing  since ${new Date(letter.firstFailedAtMs).toISOString()}`)
   if (redrives > 0) print(`  redriven ${redrives} ${redrives === 1 ? 'time' : 'times'} before`)
   print(`  written  ${new Date(letter.timestampMs).toISOString()}`)
   print(`  key      ${asText(letter.key)}`)

@@ -180,13 +180,33 @@ test('what is gathered and sent on between two commits is not logged', async () 
   expect(gathering.left()).toEqual([])
 })
 
-test('many keys, and large values, are gathered all the same', async () => {
+test('more keys than are known in memory are gathered all the same', async () => {
   await using gathering = new Items({ records: 2 })
   const { driver } = gathering
   for (let nth = 0; nth < 25_000; nth++) await driver.input(items).send(`key-${nth}`, nth)
   expect(gathering.batches()).toBe('')
   for (const nth of [0, 1, 24_999]) await driver.input(items).send(`key-${nth}`, -1)
   expect(gathering.batches()).toBe('key-0: 0 -1; key-1: 1 -1; key-24999: 24999 -1')
+})
+
+test('more values than are kept in memory are read from the store', async () => {
+  const texts = topic('texts', { key: string, value: string })
+  const sizes = topic('sizes', { key: string, value: json<readonly string[]>() })
+  const built = topology('large', (builder) => {
+    builder
+      .stream(texts)
+      .buffer({ name: 'gathered', records: 5 })
+      .mapValues((batch) => batch.map((text) => `${text[0]} ${text.length}`))
+      .to(sizes)
+  })
+  await using driver = new TopologyTestDriver(built)
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  // Twenty MiB wait before the first batch is complete.
+  for (const digit of ['1', '2', '3', '4', '5']) {
+    for (const key of keys) await driver.input(texts).send(key, digit.repeat(1024 * 1024))
+  }
+  const expected = ['1', '2', '3', '4', '5'].map((digit) => `${digit} 1048576`)
+  expect(driver.output(sizes).keyValues()).toEqual(keys.map((key) => [key, expected]))
 })
 
 describe('a buffer is refused', () => {

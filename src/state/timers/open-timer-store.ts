@@ -41,6 +41,7 @@ export function openTimerStore<K>(
 
 function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> {
   const encoded = keyEncoder(spec)
+  const decoded = keyDecoder(spec)
   const set: TimerStore<K>['set'] = (key, name, atMs, clock, payload = NO_PAYLOAD) => {
     checkTimer(spec.name, name, atMs)
     const wholeMs = Math.min(Math.max(0, Math.ceil(atMs)), Number.MAX_SAFE_INTEGER)
@@ -48,7 +49,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
   }
   const nextPlace = (): string => rows.nextNumber().toString(36).padStart(PLACE_DIGITS, '0')
   return {
-    ...asKeyValueStore(spec, rows, encoded, set),
+    ...asKeyValueStore(spec.name, rows, { encoded, decoded }, set),
     nextMs: (clock) => rows.nextMs(codes[clock]),
     take: (clock, untilMs) => {
       if (rows.nextMs(codes[clock]) > untilMs) return undefined
@@ -58,7 +59,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
       const payload = bytesOf(rows.valueOf(texts.byKey) ?? '')
       const { key: keyBytes, name, atMs } = partsOf(texts.byKey)
       rows.delete(texts)
-      return { key: spec.key.deserialize(keyBytes), keyBytes, name, atMs, clock, payload }
+      return { key: decoded(keyBytes), keyBytes, name, atMs, clock, payload }
     },
     set,
     cancel: (key, name) => rows.cancel(keyRows(encoded(key), name)),
@@ -66,7 +67,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
     *from(clock, fromMs) {
       for (const { key: keyBytes, name, atMs, value } of rows.byTime(codes[clock], fromMs)) {
         const payload = bytesOf(value)
-        yield { key: spec.key.deserialize(keyBytes), keyBytes, name, atMs, clock, payload }
+        yield { key: decoded(keyBytes), keyBytes, name, atMs, clock, payload }
       }
     },
     append: (key, payload) => {
@@ -82,7 +83,7 @@ function timerStore<K>(spec: TimerStoreSpec<K>, rows: TimerRows): TimerStore<K> 
     *queues() {
       for (const { key, clock, name, value } of rows.prefixed(ALL_KEYS)) {
         if (clock !== noClock) continue
-        yield [spec.key.deserialize(key), { place: name, payload: bytesOf(value) }]
+        yield [decoded(key), { place: name, payload: bytesOf(value) }]
       }
     },
     remove: (key, place) => rows.delete(textsOf(encoded(key), place, noClock, 0)),
@@ -104,6 +105,25 @@ function checkTimer(store: string, name: string, atMs: number): void {
     hint: 'Give timers short names, and keep data in a store.',
   })
 }
+
+interface KeyCodec<K> {
+  readonly encoded: (key: K) => Uint8Array
+  readonly decoded: (bytes: Uint8Array) => K
+}
+
+const keyDecoder =
+  <K>({ name, key: serde }: TimerStoreSpec<K>): ((bytes: Uint8Array) => K) =>
+  (bytes) => {
+    try {
+      return serde.deserialize(bytes)
+    } catch (error) {
+      throw new StreamsError('SERDE_FAILED', {
+        message: `store "${name}" cannot read a key with ${serde.name}: ${messageOf(error)}`,
+        hint: 'Give the store the serde that its keys were written with.',
+        cause: error,
+      })
+    }
+  }
 
 /** The same key is often asked for several times in a row. */
 function keyEncoder<K>({ name, key: serde }: TimerStoreSpec<K>): (key: K) => Uint8Array {
@@ -128,9 +148,9 @@ function keyEncoder<K>({ name, key: serde }: TimerStoreSpec<K>): (key: K) => Uin
 
 /** The timers of each key, as queries see them; the queues are not seen. */
 function asKeyValueStore<K>(
-  { name, key: serde }: TimerStoreSpec<K>,
+  name: string,
   rows: TimerRows,
-  encoded: (key: K) => Uint8Array,
+  { encoded, decoded }: KeyCodec<K>,
   set: TimerStore<K>['set'],
 ): KeyValueStore<K, readonly KeyTimer[]> {
   function* between(
@@ -139,7 +159,7 @@ function asKeyValueStore<K>(
     direction: 'forward' | 'backward' = 'forward',
   ): Generator<KeyValue<K, readonly KeyTimer[]>, undefined> {
     for (const [key, timers] of grouped(rows.byKey(from, to, direction))) {
-      yield [serde.deserialize(key), timers.map(toKeyTimer).sort((a, b) => a.atMs - b.atMs)]
+      yield [decoded(key), timers.map(toKeyTimer).sort((a, b) => a.atMs - b.atMs)]
     }
   }
   const end = (to: K | null): Uint8Array | null =>

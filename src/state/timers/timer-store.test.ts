@@ -156,6 +156,21 @@ describe.each(['memory', 'lmdb'] as const)('timers over the %s backend', (kind) 
   })
 })
 
+test('a key that cannot be written or read is told so', async () => {
+  const broken = (): never => {
+    throw new RangeError('no')
+  }
+  await using under = await TimersUnderTest.open<string>('memory', {
+    name: 'broken',
+    serialize: (key) => (key === 'a' ? Buffer.from(key) : broken()),
+    deserialize: broken,
+  })
+  const { store } = under
+  expect(() => store.set('b', 'x', 1, 'event-time')).toThrow('cannot serialise a key with broken')
+  store.set('a', 'x', 1, 'event-time')
+  expect(() => store.take('event-time', 1)).toThrow('cannot read a key with broken: no')
+})
+
 test('of many timers only those that are due soon are read, and each of them once', async () => {
   await using under = await TimersUnderTest.open('memory', string)
   const { store } = under
