@@ -45,6 +45,12 @@ export function globalStoreSpec(
       'Declare it with keyValueStore(name, { key, value }).',
     )
   }
+  if (spec.ttl !== undefined) {
+    throw invalidTopology(
+      `rows of global store "${spec.name}" are to expire`,
+      'Leave out ttl: its rows are those of the topic, where a tombstone deletes one.',
+    )
+  }
   if (Object.keys(spec.changelogConfigs).length > 0) {
     throw invalidTopology(
       `global store "${spec.name}" has settings for a changelog`,

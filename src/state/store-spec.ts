@@ -1,6 +1,6 @@
 import type { Serde } from '../serde/serde.ts'
 import type { Windowed } from '../serde/windowed-key.ts'
-import type { KeyTimer } from './timer-store.ts'
+import type { KeyTimer, TimerClock } from './timer-store.ts'
 
 /** What every kind of store says. */
 interface StoreSettings<K, V> {
@@ -21,11 +21,19 @@ interface StoreSettings<K, V> {
   readonly cached: boolean
 }
 
+export interface TimeToLive {
+  readonly afterMs: number
+  /** Event time: stream time against the record's; wall clock: the time of the put. */
+  readonly clock: TimerClock
+}
+
 /** A store as a topology declares it: data only, the runtime builds it. */
 export interface KeyValueStoreSpec<K = unknown, V = unknown> extends StoreSettings<K, V> {
   readonly kind: 'key-value'
   /** False where rows are read by range only: none is kept as an object. */
   readonly readCached?: boolean
+  /** How long a row is seen after it was written; undefined: for ever. */
+  readonly ttl?: TimeToLive
 }
 
 interface WindowedSettings<K, V> extends StoreSettings<Windowed<K>, V> {

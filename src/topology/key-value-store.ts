@@ -1,6 +1,8 @@
+import { durationMs, type Duration } from '../core/duration.ts'
 import { boundTo } from '../serde/registry/remote-serde.ts'
 import type { Serde } from '../serde/serde.ts'
-import type { KeyValueStoreSpec } from '../state/store-spec.ts'
+import type { KeyValueStoreSpec, TimeToLive } from '../state/store-spec.ts'
+import type { TimerClock } from '../state/timer-store.ts'
 import { invalidTopology } from './invalid-topology.ts'
 import { checkKafkaName } from './names.ts'
 import type { SerdeFor } from './serde-for.ts'
@@ -21,6 +23,12 @@ export interface KeyValueStoreOptions<K, V> {
    * by default.
    */
   readonly cached?: boolean
+  /**
+   * How long a row is seen after it was last written, and then deleted, in the changelog too. By
+   * event time rows go by their records' timestamps and stream time, which a replay repeats; by the
+   * wall clock, by when they were put. Steps that follow a table are not told.
+   */
+  readonly ttl?: { readonly after: Duration; readonly clock: TimerClock }
 }
 
 /** A store that can keep these keys and values. */
@@ -62,8 +70,20 @@ export function keyValueStore<K, V>(
     logged: options.logged ?? true,
     changelogConfigs: Object.freeze({ ...options.changelogConfigs }),
     cached: options.cached ?? true,
+    ...(options.ttl === undefined ? {} : { ttl: ttlOf(name, options.ttl) }),
   })
 }
+
+function ttlOf(store: string, { after, clock }: NonNullable<AnyTtl>): TimeToLive {
+  const afterMs = durationMs(after)
+  if (afterMs > 0 && (clock === 'event-time' || clock === 'wall-clock')) return { afterMs, clock }
+  throw invalidTopology(
+    `rows of store "${store}" are to be seen for ${after} by the clock "${String(clock)}"`,
+    "Write { ttl: { after: '1h', clock: 'event-time' } }, or 'wall-clock'.",
+  )
+}
+
+type AnyTtl = KeyValueStoreOptions<never, never>['ttl']
 
 /** The name alone; throws `INVALID_TOPOLOGY` where a step was given no store. */
 export function storeNameOf(

@@ -1,8 +1,10 @@
 import { StreamsError } from '../../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
 import { noHeaders, type Offset } from '../../core/record.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import type { ByteEntry, StateBackend, StoreBatch } from '../../state/backend.ts'
 import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
+import { expiringStore } from '../../state/key-value/expiring-store.ts'
 import {
   openKeyValueStore,
   type KeyValueStoreContext,
@@ -34,11 +36,15 @@ export interface TaskStoresOptions {
   readonly meta: RecordMeta
   readonly cacheMaxBytes: number
   readonly readCacheMaxBytes: number
+  readonly clock: Clock
+  readonly streamTimeMs: () => number
 }
 
 interface OpenStore {
   readonly spec: StoreSpec
   readonly handle: StoreHandle
+  /** What steps and queries are given: the handle's, or less of it. */
+  readonly store: KeyValueStore<never, never>
   readonly backend: StateBackend
   readonly changelog: string | undefined
   /** See {@link TaskStores.trust}; empty until then, as for a state that nobody asked about. */
@@ -93,7 +99,8 @@ export class TaskStores {
       cacheMaxBytes: options.cacheMaxBytes,
       readCacheMaxBytes: options.readCacheMaxBytes,
     })
-    return { spec, handle, backend, changelog: topic, origin: '' }
+    const store = expiring(spec, handle.store, options)
+    return { spec, handle, store, backend, changelog: topic, origin: '' }
   }
 
   get names(): readonly string[] {
@@ -101,7 +108,7 @@ export class TaskStores {
   }
 
   store<K, V>(name: string): KeyValueStore<K, V> {
-    return this.#find(name).handle.store as unknown as KeyValueStore<K, V>
+    return this.#find(name).store as unknown as KeyValueStore<K, V>
   }
 
   timers<K>(name: string): TimerStore<K> {
@@ -288,4 +295,20 @@ function openStore(spec: StoreSpec, context: KeyValueStoreContext): StoreHandle 
     case 'timers':
       return openTimerStore(spec, context)
   }
+}
+
+/** Without the rows whose time is over, where the store says how long they live. */
+function expiring(
+  spec: StoreSpec,
+  store: KeyValueStore<never, never>,
+  { clock, streamTimeMs }: TaskStoresOptions,
+): KeyValueStore<never, never> {
+  if (spec.kind !== 'key-value' || spec.ttl === undefined) return store
+  const { afterMs, clock: by } = spec.ttl
+  const isWallClock = by === 'wall-clock'
+  return expiringStore(store, {
+    afterMs,
+    nowMs: isWallClock ? clock.nowMs : streamTimeMs,
+    writtenAtMs: isWallClock ? clock.nowMs : undefined,
+  })
 }

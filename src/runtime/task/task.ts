@@ -116,6 +116,7 @@ export class Task {
       collector: this.#collector,
       partition,
       meta: this.#meta,
+      streamTimeMs: () => this.#streamTimeMs,
       specs: this.#subTopology.stores.map((name) => options.topology.stores.get(name) as StoreSpec),
     })
   }
