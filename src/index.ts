@@ -61,6 +61,7 @@ export type { Duration } from './core/duration.ts'
 // What you run.
 export { start, type StartOptions } from './app/start.ts'
 export type { Application, ApplicationState, LocalStoreView } from './app/application.ts'
+export type { ScanOptions, StoreRow, StoreRows } from './app/store-view.ts'
 export { replay, type ReplayOptions, type ReplayPlan, type ReplayTo } from './app/replay.ts'
 
 // What a topology looks like.

@@ -1,26 +1,23 @@
 import { isStreamsError, StreamsError } from '../core/errors.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
-import type { Serde } from '../serde/serde.ts'
 import type { HttpServer } from '../server/http-server.ts'
+import type { StoreSpec } from '../state/store-spec.ts'
 import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import { liveness, readiness, type Health } from './health.ts'
 import { metricsText } from './metrics-text.ts'
 import { routesOf } from './routes.ts'
+import { storeView, type LocalStoreView } from './store-view.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
-export type { ApplicationState }
+export type { ApplicationState, LocalStoreView }
 
-/** Reads of a store's local part, from outside the topology. */
-export interface LocalStoreView {
-  /**
-   * The latest value of a key that this application's own threads hold, which may not be committed
-   * yet. Throws `STORE_UNAVAILABLE` while no running task here owns the key, or while a global
-   * store is being read.
-   */
-  readonly get: (key: unknown) => Promise<unknown>
-}
+/** What it needs of a thread. */
+export type ApplicationThread = Pick<
+  StreamWorker,
+  'state' | 'finished' | 'stop' | 'snapshot' | 'silentMs' | 'get' | 'scan'
+>
 
 /** Who probes has little patience: Kubernetes a second, unless it is told otherwise. */
 const PROBE_WITHIN_MS = 800
@@ -38,7 +35,7 @@ export interface ApplicationParts {
 /** A topology at work in this process. `await using` drains, commits and leaves the group. */
 export class Application implements AsyncDisposable {
   readonly #topology: Topology
-  readonly #workers: readonly StreamWorker[]
+  readonly #workers: readonly ApplicationThread[]
   readonly #life: ApplicationLife
   readonly #directory: StateDirectory
   readonly #http: HttpServer | undefined
@@ -48,7 +45,7 @@ export class Application implements AsyncDisposable {
   readonly finished: Promise<void>
   readonly applicationId: string
 
-  constructor(topology: Topology, workers: readonly StreamWorker[], parts: ApplicationParts) {
+  constructor(topology: Topology, workers: readonly ApplicationThread[], parts: ApplicationParts) {
     const { life, directory, http, applicationId, stuckAfterMs } = parts
     this.applicationId = applicationId
     this.#http = http
@@ -107,6 +104,12 @@ export class Application implements AsyncDisposable {
     return snapshots.filter((snapshot) => snapshot !== undefined)
   }
 
+  /** What the topology keeps, by name. */
+  get stores(): readonly StoreSpec[] {
+    return storeNamesOf(this.#topology).flatMap((name) => storeSpecOf(this.#topology, name) ?? [])
+  }
+
+  /** For reads from outside; `STORE_MISSING` where the topology has none of that name. */
   store(name: string): LocalStoreView {
     const spec = storeSpecOf(this.#topology, name)
     if (spec === undefined) {
@@ -115,19 +118,7 @@ export class Application implements AsyncDisposable {
         hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
       })
     }
-    // Of a window or session store a windowed key, which only its caller knows.
-    const keySerde = spec.key as Serde<unknown>
-    return {
-      get: async (key) => {
-        const bytes = keySerde.serialize(key)
-        const answers = await Promise.all(this.#workers.map((worker) => worker.get(name, bytes)))
-        const owner = answers.find((answer) => answer !== undefined)
-        if (owner === undefined) throw unavailable(name)
-        if (owner.found === undefined) return undefined
-        await spec.value.remote?.ready(owner.found.value)
-        return spec.value.deserialize(owner.found.value)
-      },
-    }
+    return storeView(spec, this.#workers)
   }
 
   /** Finishes, commits, leaves the group; the same promise however often it is called. */
@@ -172,10 +163,4 @@ const failed = (cause: unknown): StreamsError =>
     message: `a stream thread died: ${String(cause)}`,
     hint: 'This is not an error Millrace expects: run with --verbose and report the trace.',
     cause,
-  })
-
-const unavailable = (store: string): StreamsError =>
-  new StreamsError('STORE_UNAVAILABLE', {
-    message: `no running task of this application owns that key of store "${store}"`,
-    hint: 'Ask again when the application is running, or ask the instance that owns the key.',
   })

@@ -2,6 +2,7 @@ import { json, type Reply, type Route } from '../server/http-server.ts'
 import { prometheusType } from '../server/prometheus.ts'
 import type { Application } from './application.ts'
 import type { Health } from './health.ts'
+import { storeRoutes } from './store-routes.ts'
 
 /** What an application tells over HTTP. `docs/openapi.json` describes it. */
 export const routesOf = (app: Application): readonly Route[] => [
@@ -12,6 +13,7 @@ export const routesOf = (app: Application): readonly Route[] => [
     answer: async () => ({ status: 200, type: prometheusType, body: await app.metrics() }),
   },
   { path: '/state', answer: async () => json(200, await stateOf(app)) },
+  ...storeRoutes(app),
 ]
 
 const health = (found: Health): Reply => json(found.ok ? 200 : 503, found)

@@ -7,7 +7,9 @@ import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { StreamThread } from '../runtime/thread/stream-thread.ts'
 import { confluentRegistry } from '../serde/registry/confluent-registry.ts'
 import { shadowed } from '../topology/shadow.ts'
+import type { Topology } from '../topology/topology.ts'
 import { errorData } from './error-data.ts'
+import { findRows } from './find-rows.ts'
 import { findValue } from './find-value.ts'
 import { loadTopology } from './load-topology.ts'
 import { pinoLogger } from './pino-logger.ts'
@@ -57,7 +59,7 @@ async function run(
       logger,
       onStateChange: (state) => post({ type: 'state', state }),
     })
-    application.on('message', (message: ToThread) => answer(message, thread, post))
+    application.on('message', (message: ToThread) => answer(message, topology, thread, post))
     await thread.run()
   } finally {
     await port.close()
@@ -66,6 +68,7 @@ async function run(
 
 function answer(
   message: ToThread,
+  topology: Topology,
   thread: StreamThread,
   post: (message: FromThread) => void,
 ): void {
@@ -77,13 +80,28 @@ function answer(
       post({ type: 'snapshot', requestId: message.requestId, snapshot: thread.snapshot() })
       return
     case 'get':
-      post({
-        type: 'value',
-        requestId: message.requestId,
-        ...findValue(thread, message.store, message.key),
-      })
+    case 'scan':
+      try {
+        post(found(message, topology, thread))
+      } catch (error) {
+        // A query is no reason for a thread to fail.
+        post({ type: 'query-failed', requestId: message.requestId, error: errorData(error) })
+      }
       return
     default:
       assertNever(message)
   }
+}
+
+function found(
+  query: Extract<ToThread, { type: 'get' | 'scan' }>,
+  topology: Topology,
+  thread: StreamThread,
+): FromThread {
+  const { requestId, store } = query
+  if (query.type === 'get') {
+    return { type: 'value', requestId, ...findValue(thread, store, query.key, query.owner) }
+  }
+  const rows = findRows(topology, thread, store, query.scan, query.limit)
+  return { type: 'rows', requestId, found: rows }
 }

@@ -42,7 +42,7 @@ test('what is asked of a thread that dies is answered with nothing', async () =>
   const { worker: dying } = worker(
     'setTimeout(() => process.exit(1), 50); await new Promise(() => {})',
   )
-  const answer = dying.get('store', new Uint8Array([1]))
+  const answer = dying.get('store', new Uint8Array([1]), new Uint8Array([1]))
   await expect(dying.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
   expect(await answer).toBeUndefined()
 })

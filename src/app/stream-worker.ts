@@ -4,13 +4,16 @@ import { assertNever, StreamsError } from '../core/errors.ts'
 import { moduleUrl } from '../core/module-url.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
+import type { Scan } from '../query/scan.ts'
 import { errorFrom } from './error-data.ts'
+import type { ThreadRows } from './find-rows.ts'
 import type { FoundValue, FromThread, ThreadStart, ToThread } from './thread-messages.ts'
 
 type Answer = Extract<FromThread, { requestId: number }>
 type Request =
   | { readonly type: 'snapshot' }
-  | { readonly type: 'get'; readonly store: string; readonly key: Uint8Array }
+  | Omit<Extract<ToThread, { type: 'get' }>, 'requestId'>
+  | Omit<Extract<ToThread, { type: 'scan' }>, 'requestId'>
 
 /** A snapshot that was asked for and is not there yet. */
 interface Owed {
@@ -20,6 +23,9 @@ interface Owed {
 
 /** A loop gives way to messages every 10 ms, unless a step holds it up. */
 const ANSWER_WITHIN_MS = 2_000
+
+/** They are answered between two turns of the loop: more at a time will not be answered soon. */
+const QUERIES_MAX = 1_000
 
 /**
  * Of a thread's heap, for objects that are new. Node would let it grow to twice as much, which
@@ -109,9 +115,28 @@ export class StreamWorker {
   async get(
     store: string,
     key: Uint8Array,
+    owner: Uint8Array,
   ): Promise<{ readonly found: FoundValue | undefined } | undefined> {
-    const answer = await this.#ask({ type: 'get', store, key })
+    const answer = await this.#query({ type: 'get', store, key, owner })
     return answer?.type === 'value' && answer.owned ? { found: answer.found } : undefined
+  }
+
+  /** Undefined when the thread has ended. */
+  async scan(store: string, scan: Scan, limit: number): Promise<ThreadRows | undefined> {
+    const answer = await this.#query({ type: 'scan', store, scan, limit })
+    return answer?.type === 'rows' ? answer.found : undefined
+  }
+
+  async #query(request: Request): Promise<Answer | undefined> {
+    if (this.#pending.size >= QUERIES_MAX) {
+      throw new StreamsError('STORE_UNAVAILABLE', {
+        message: `${QUERIES_MAX} queries wait for a thread that has not answered them`,
+        hint: 'Ask less at a time; see /health/live for a thread that is stuck.',
+      })
+    }
+    const answer = await this.#ask(request)
+    if (answer?.type === 'query-failed') throw errorFrom(answer.error)
+    return answer
   }
 
   #ask(request: Request): Promise<Answer | undefined> {
@@ -139,6 +164,8 @@ export class StreamWorker {
         return
       case 'snapshot':
       case 'value':
+      case 'rows':
+      case 'query-failed':
         this.#pending.get(message.requestId)?.(message)
         this.#pending.delete(message.requestId)
         return

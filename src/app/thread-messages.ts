@@ -1,9 +1,11 @@
+import type { Scan } from '../query/scan.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import type { ErrorData } from './error-data.ts'
+import type { ThreadRows } from './find-rows.ts'
 import type { LogOptions } from './pino-logger.ts'
 
 /** Everything a thread is started with; plain data, handed over as `workerData`. */
@@ -33,6 +35,15 @@ export type ToThread =
       readonly requestId: number
       readonly store: string
       readonly key: Uint8Array
+      /** What the partition of the key was chosen by: the key without its window. */
+      readonly owner: Uint8Array
+    }
+  | {
+      readonly type: 'scan'
+      readonly requestId: number
+      readonly store: string
+      readonly scan: Scan
+      readonly limit: number
     }
 
 /** A value as a store holds it. */
@@ -51,4 +62,10 @@ export type FromThread =
       /** Whether a running task of this thread owns the key. */
       readonly owned: boolean
       readonly found: FoundValue | undefined
+    }
+  | { readonly type: 'rows'; readonly requestId: number; readonly found: ThreadRows }
+  | {
+      readonly type: 'query-failed'
+      readonly requestId: number
+      readonly error: ErrorData
     }
