@@ -77,14 +77,12 @@ function answer(
       thread.stop()
       return
     case 'snapshot':
-      post({ type: 'snapshot', requestId: message.requestId, snapshot: thread.snapshot() })
-      return
     case 'get':
     case 'scan':
       try {
         post(found(message, topology, thread))
       } catch (error) {
-        // A query is no reason for a thread to fail.
+        // A question is no reason for a thread to fail.
         post({ type: 'query-failed', requestId: message.requestId, error: errorData(error) })
       }
       return
@@ -94,11 +92,15 @@ function answer(
 }
 
 function found(
-  query: Extract<ToThread, { type: 'get' | 'scan' }>,
+  query: Extract<ToThread, { requestId: number }>,
   topology: Topology,
   thread: StreamThread,
 ): FromThread {
-  const { requestId, store } = query
+  const { requestId } = query
+  if (query.type === 'snapshot') {
+    return { type: 'snapshot', requestId, snapshot: thread.snapshot() }
+  }
+  const { store } = query
   if (query.type === 'get') {
     return { type: 'value', requestId, ...findValue(thread, store, query.key, query.owner) }
   }

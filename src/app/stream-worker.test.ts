@@ -46,3 +46,27 @@ test('what is asked of a thread that dies is answered with nothing', async () =>
   await expect(dying.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
   expect(await answer).toBeUndefined()
 })
+
+test('queries that a thread does not get to are refused from a number on', async () => {
+  const { worker: stuck } = worker(
+    'const until = performance.now() + 500; while (performance.now() < until); process.exit(1)',
+  )
+  const key = new Uint8Array([1])
+  const waiting = Array.from({ length: 1_000 }, () => stuck.get('store', key, key))
+  const scan = { kind: 'prefix', prefix: key } as const
+  await expect(stuck.scan('store', scan, 10)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  await expect(stuck.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set([undefined]))
+})
+
+test('a thread that owes an answer is known by it, and asked once however many wait', async () => {
+  const { worker: stuck } = worker(
+    'const until = performance.now() + 500; while (performance.now() < until); process.exit(1)',
+  )
+  expect(stuck.silentMs).toBe(0)
+  const answers = await Promise.all([stuck.snapshot(50), stuck.snapshot(50), stuck.snapshot(50)])
+  expect(answers).toEqual([undefined, undefined, undefined])
+  expect(stuck.silentMs).toBeGreaterThanOrEqual(40)
+  await expect(stuck.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
+  expect(stuck.silentMs).toBe(0)
+})
