@@ -76,6 +76,18 @@ describe('the image', () => {
     expect(/^USER (\w+)$/m.exec(lastStage)?.[1]).toBe('node')
   })
 
+  test('has all that its topology needs with production dependencies alone', async () => {
+    const [command = '', ...entry] = words(/ENTRYPOINT (\[.*\])/)
+    const [, ...operands] = words(/\nCMD (\[.*\])/)
+    const described = start(command, [...entry, 'topology', 'describe', ...operands], {
+      cwd: folder,
+      env: { ...env, NODE_ENV: 'production' },
+    })
+    const { code, stdout, stderr } = await described.finished
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('orders.events')
+  })
+
   test('runs with production dependencies alone, is healthy, and ends on SIGTERM', async () => {
     const brokers = inject('kafkaBrokers')
     await using port = await connectTo(brokers)

@@ -1,0 +1,45 @@
+/** The packed package, as the two tools see it that know how packages go wrong. */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { repository, start, type Finished } from './support/millrace-command.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
+const env = { PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) }
+let archive = ''
+
+beforeAll(async () => {
+  const packed = await start('npm', ['pack', '--silent', '--pack-destination', folder], { env })
+    .finished
+  if (packed.code !== 0) throw new Error(packed.stderr)
+  archive = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '')
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const tool = (name: string, ...args: readonly string[]): Promise<Finished> =>
+  start(join(repository, 'node_modules/.bin', name), args, { env }).finished
+
+test('publint has nothing to say', async () => {
+  const { code, stdout } = await tool('publint', 'run', archive, '--strict')
+  expect(stdout).toContain('All good!')
+  expect(code).toBe(0)
+})
+
+test('its types are found wherever ES modules are', async () => {
+  const { code, stdout } = await tool('attw', archive, '--profile', 'esm-only')
+  expect({ code, said: stdout }).toEqual({
+    code: 0,
+    said: expect.stringContaining('(ESM)') as string,
+  })
+})
+
+test('it holds no tests, and every file in it is needed', async () => {
+  const listed = await start('tar', ['-tzf', archive], { env }).finished
+  const files = listed.stdout.split('\n').map((line) => line.replace(/^package\//, ''))
+  expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']))
+  expect(files.filter((file) => /\.(test|fixtures?|contract)\./.test(file))).toEqual([])
+  const folders = new Set(files.map((file) => file.split('/')[0]))
+  const known = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist', 'docs', 'src', '']
+  expect([...folders].filter((name) => !known.includes(name ?? ''))).toEqual([])
+})
