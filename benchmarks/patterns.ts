@@ -32,10 +32,10 @@ const output = topic('output', { key: string, value: json<unknown>() })
 
 const value = Buffer.from('{"paymentId":"p-1","customer":"c-1","amount":12.5,"currency":"EUR"}')
 
-/** A key comes every ten seconds of event time. */
+/** A key comes twice every twenty seconds of event time. */
 function* payments(): Generator<Sent, never> {
   for (let at = 0; ; at++) {
-    const key = `key-${(at * 7919) % KEYS}`
+    const key = `key-${(Math.floor(at / 2) * 7919) % KEYS}`
     yield { topic: input.name, key, value, timestampMs: START_MS + at }
   }
 }
@@ -57,7 +57,7 @@ const flaky = (payment: Payment): Payment => {
 
 type Payments = Stream<string, Payment>
 const retry = { attempts: 100, backoff: fixed('10ms') }
-const limit = { name: 'limit', per: '1s' } as const
+const limit = { name: 'limit', records: 1, clock: 'event-time' } as const
 
 const cases: Readonly<Record<string, (stream: Payments) => void>> = {
   passthrough: (stream) => stream.to(output),
@@ -66,15 +66,11 @@ const cases: Readonly<Record<string, (stream: Payments) => void>> = {
   'retry, one in a hundred fails': (stream) =>
     stream.mapValues(flaky, { name: 'step', retry }).to(output),
   'rateLimit, within the limit': (stream) =>
-    stream.rateLimit({ ...limit, records: 1_000, overflow: 'drop' }).to(output),
+    stream.rateLimit({ ...limit, records: 1_000, per: '1s', overflow: 'drop' }).to(output),
   'rateLimit, nine of ten dropped': (stream) =>
-    stream
-      .rateLimit({ ...limit, records: 1, per: '100s', clock: 'event-time', overflow: 'drop' })
-      .to(output),
+    stream.rateLimit({ ...limit, per: '100s', overflow: 'drop' }).to(output),
   'rateLimit, half delayed': (stream) =>
-    stream
-      .rateLimit({ ...limit, records: 1, per: '10s', clock: 'event-time', overflow: 'delay' })
-      .to(output),
+    stream.rateLimit({ ...limit, per: '10s', overflow: 'delay' }).to(output),
   'buffer by key, 20 records': (stream) =>
     stream.buffer({ name: 'buffer', records: 20 }).to(output),
   'buffer by key, 20 records or 1 s': (stream) =>

@@ -1,6 +1,7 @@
 import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
 import type { TimerStore } from '../../state/timer-store.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
+import { keyIdentity } from '../waiting/key-identity.ts'
 import { RecordsAtHand, type WaitingPlace } from '../waiting/record-at-hand.ts'
 import { Batch, OpenBatches } from './open-batches.ts'
 
@@ -92,7 +93,7 @@ class BufferStep {
     batch.hasTimer = false
     const { timeMs = 0 } = this.#options
     const dueMs = batch.sinceMs + timeMs
-    if (batch.isEmpty) this.#batches!.delete(identityOf(key, this.#options))
+    if (batch.isEmpty) this.#batches!.delete(keyIdentity(key, this.#options.place.key))
     else if (dueMs > this.#context.wallClockMs()) this.#setTimer(key, batch, dueMs)
     else this.#send(key, batch)
   }
@@ -120,7 +121,7 @@ class BufferStep {
 
   #batchOf(key: unknown): Batch {
     const batches = (this.#batches ??= this.#readAll())
-    const identity = identityOf(key, this.#options)
+    const identity = keyIdentity(key, this.#options.place.key)
     const known = batches.get(identity)
     if (known !== undefined) return known
     const batch = new Batch(false)
@@ -161,7 +162,7 @@ class BufferStep {
     let left = READ_AT_START_MAX
     for (const [key, { place, payload }] of this.#store.queues()) {
       if (left-- === 0) return new OpenBatches()
-      const identity = identityOf(key, this.#options)
+      const identity = keyIdentity(key, this.#options.place.key)
       let batch = batches.get(identity)
       if (batch === undefined) {
         batch = new Batch(hasTimers)
@@ -175,9 +176,3 @@ class BufferStep {
     return batches
   }
 }
-
-/** What a key is known by in memory: a text as it is, anything else by its bytes. */
-const identityOf = (key: unknown, { place }: Buffering): unknown =>
-  typeof key === 'string' || key === null
-    ? key
-    : `\0${Buffer.prototype.latin1Slice.call(place.key.serialize(key))}`

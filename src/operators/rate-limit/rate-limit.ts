@@ -2,13 +2,14 @@ import type { Headers } from '../../core/record.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { TimerClock } from '../../state/timer-store.ts'
 import type { Operator, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
+import type { WaitingRecord } from '../waiting/waiting-record.ts'
 import { WaitingRoom, type WaitingRoomOptions } from '../waiting/waiting-room.ts'
 import { IdleRows } from './idle-rows.ts'
 import { TokenBuckets, type Bucket, type Rate } from './token-bucket.ts'
 
 /** How many records of a key go on at once when their time has come. */
 const DRAINED_AT_ONCE = 16
-/** Between two looks for buckets that are full again, by the clock of the limit. */
+/** Between two looks for buckets that are full again. */
 const LOOK_INTERVAL_MS = 1_000
 /** So long a bucket is full before it is forgotten: a key in use would come back at once. */
 const FULL_FOR_MS = 10_000
@@ -60,8 +61,8 @@ class Gate {
     this.#idle = new IdleRows(this.#rows, (bucket) =>
       this.#buckets.isFull(bucket, this.nowMs() - FULL_FOR_MS),
     )
-    const type = clock === 'event-time' ? 'stream-time' : 'wall-clock'
-    context.schedule(LOOK_INTERVAL_MS, type, () => this.#idle.look())
+    // For when no new keys come; event time may fly.
+    context.schedule(LOOK_INTERVAL_MS, 'wall-clock', () => this.#idle.look())
   }
 
   /** Takes what a record costs; else says when the key may have the next one. */
@@ -118,7 +119,9 @@ function waiting(context: OperatorContext, gate: Gate, limit: RateLimit): Operat
       emit(key, value, timestampMs, headers)
       return
     }
-    room.queue(key, () => room.record(key, value, timestampMs, headers), isBehind ? 1 : 0)
+    const timers = isBehind ? 1 : 0
+    const record = (): WaitingRecord => room.record(key, value, timestampMs, headers)
+    room.queue(key, record, { timers, looks: timers })
     if (nextMs !== undefined) room.lookAt(key, nextMs)
     hold()
   })

@@ -53,7 +53,8 @@ class RetriedStep {
   process(key: unknown, value: unknown, timestampMs: number, headers: Headers): void {
     const room = this.#room
     if (this.#hasOrder(key) && room.isWaiting(key)) {
-      room.queue(key, () => room.record(key, value, timestampMs, headers))
+      // That of the record that failed, or one to look at the queue.
+      room.queue(key, () => room.record(key, value, timestampMs, headers), { timers: 1 })
       return
     }
     try {

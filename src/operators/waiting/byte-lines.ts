@@ -39,7 +39,7 @@ export class ByteWriter {
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return new Uint8Array(ByteWriter.#room.subarray(0, this.#end))
+    return Buffer.from(ByteWriter.#room.subarray(0, this.#end))
   }
 
   #grow(bytes: number): number {

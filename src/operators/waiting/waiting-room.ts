@@ -2,6 +2,8 @@ import { StreamsError } from '../../core/errors.ts'
 import type { Headers } from '../../core/record.ts'
 import type { TimerClock, TimerStore } from '../../state/timer-store.ts'
 import type { OperatorContext, Waited } from '../../topology/processor.ts'
+import { keyIdentity } from './key-identity.ts'
+import { KnownQueues } from './known-queues.ts'
 import { RecordsAtHand, type WaitingPlace } from './record-at-hand.ts'
 import type { WaitingRecord } from './waiting-record.ts'
 
@@ -39,6 +41,7 @@ export class WaitingRoom {
   readonly #options: WaitingRoomOptions
   readonly #atHand: RecordsAtHand
   readonly #store: TimerStore<unknown>
+  readonly #queues = new KnownQueues()
 
   /** `onDue` is given each record whose time has come, `onQueue` each key to be looked at. */
   constructor(
@@ -106,18 +109,25 @@ export class WaitingRoom {
   }
 
   /**
-   * Puts it behind what waits of the key already; throws `QUEUE_FULL`. `timers`: those of the key
-   * in which no record waits.
+   * Puts it behind what waits of the key already; throws `QUEUE_FULL`. `timers`: how many the key
+   * has, if that is known; `looks`: how many of those are of `lookAt`.
    */
-  queue(key: unknown, record: () => WaitingRecord, timers = 0): void {
+  queue(
+    key: unknown,
+    record: () => WaitingRecord,
+    { timers, looks = 0 }: { readonly timers?: number; readonly looks?: number } = {},
+  ): void {
     const { limit, store } = this.#options
-    if (this.#store.count(key) - timers >= limit) {
+    const count = this.#store.count(key)
+    if (count - looks >= limit) {
       throw new StreamsError('QUEUE_FULL', {
         message: `${limit} records of a key wait in store "${store}", and there came one more`,
         hint: 'Find out why that key is held up, or let more of them wait with `limit`.',
       })
     }
-    this.#store.append(key, this.#atHand.encode(key, record()))
+    const payload = this.#atHand.encode(key, record())
+    const place = this.#store.append(key, payload)
+    this.#queues.push(this.#identity(key), { place, payload }, count === timers)
   }
 
   /** Calls `onQueue` with the key at that time. */
@@ -130,13 +140,20 @@ export class WaitingRoom {
    * is given, which is then still in its place. Returns whether any are left.
    */
   drain(key: unknown, max: number, take: (waiting: Waiting) => boolean): boolean {
+    const identity = this.#identity(key)
     // A range is read before the store is changed.
-    const head = [...firstOf(this.#store.queue(key), max)]
+    const queue = this.#queues.of(identity) ?? this.#store.queue(key)
+    const head = [...firstOf(queue, max)]
     for (const { place, payload } of head) {
       if (!take({ key, stored: this.#atHand.decode(key, payload) })) return true
       this.#store.remove(key, place)
+      this.#queues.shift(identity)
     }
     return head.length === max && this.#store.count(key) > 0
+  }
+
+  #identity(key: unknown): unknown {
+    return keyIdentity(key, this.#options.key)
   }
 
   /** Goes on with a record as though it had just been read, once more. */
