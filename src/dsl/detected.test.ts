@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { avro, type AvroSchema } from '../serde/avro/avro.ts'
 import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
 import { string } from '../serde/string.ts'
@@ -339,4 +340,38 @@ describe('a step that detects', () => {
     })
     expect([...built.repartitions.keys()]).toEqual(['failed-payment'])
   })
+})
+
+test('events of a schema registry are kept with their schema', async () => {
+  const schema: AvroSchema = {
+    type: 'record',
+    name: 'Step',
+    fields: [{ name: 'letter', type: 'string' }],
+  }
+  interface Step {
+    readonly letter: string
+  }
+  const steps = topic('steps', { key: string, value: avro<Step>(schema) })
+  const found = topic('found', { key: string, value: string })
+  const walk = pattern<Step>('walk')
+    .begin('a', ({ letter }) => letter === 'a')
+    .followedBy('b', ({ letter }) => letter === 'b')
+    .within('1m')
+  const built = topology('walks', (builder) => {
+    builder
+      .stream(steps)
+      .detect(walk, { outOfOrderness: '10ms' })
+      .mapValues(({ a, b }) => a.letter + b.letter)
+      .to(found)
+  })
+  await using driver = new TopologyTestDriver(built)
+  await driver.input(steps).send('k', { letter: 'b' }, { timestampMs: 2 })
+  await driver.input(steps).send('k', { letter: 'a' }, { timestampMs: 1 })
+  await driver.input(steps).send('k', { letter: 'c' }, { timestampMs: 50 })
+  expect(driver.output(found).values()).toEqual(['ab'])
+  const names = [...built.stores.values()].map(({ value }) => value.name)
+  expect(names).toEqual([
+    expect.stringContaining('avro'),
+    expect.stringContaining('pattern-times(string, avro'),
+  ])
 })

@@ -1,4 +1,4 @@
-import type { Header, Headers, RawRecord } from '../../core/record.ts'
+import { noHeaders, type Header, type Headers, type RawRecord } from '../../core/record.ts'
 import { remoteAround } from '../../serde/registry/remote-serde.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { Progress } from '../../state/window-store.ts'
@@ -84,23 +84,39 @@ const readCourse = (reader: PartsReader): Course => ({
   isIdle: false,
 })
 
-/** Value, key, headers, and the records that it was made of. */
+/**
+ * Value, key, headers, and the records that it was made of: most often one that has the same bytes,
+ * which are not written twice.
+ */
 function eventBytes(
   writer: PartsWriter,
   { key, value, headers, sources }: WaitingEvent,
   keys: Serde<unknown>,
   values: Serde<unknown>,
 ): Uint8Array {
-  writer.start(EVENT).part(values.serialize(value)).part(keys.serialize(key))
+  const [first] = sources
+  const valueBytes = values.serialize(value)
+  const isSameValue = isSame(valueBytes, first?.value)
+  // A part is copied: a serde may use its buffer again.
+  writer.start(EVENT).part(valueBytes)
+  const keyBytes = keys.serialize(key)
+  const isSameKey = isSame(keyBytes, first?.key)
+  writer.part(keyBytes)
   writeHeaders(writer, headers)
   writer.number(sources.length)
   for (const source of sources) {
+    const isLike = source === first && isSameKey && isSameValue && source.headers.length === 0
     writer.part(Buffer.from(source.topic)).number(source.partition).number(source.offset)
-    writer.number(source.timestampMs).part(source.key).part(source.value)
+    writer.number(source.timestampMs).number(Number(isLike))
+    if (isLike) continue
+    writer.part(source.key).part(source.value)
     writeHeaders(writer, source.headers)
   }
   return writer.bytes()
 }
+
+const isSame = (bytes: Uint8Array, read: Uint8Array | null | undefined): boolean =>
+  read !== null && read !== undefined && Buffer.compare(bytes, read) === 0
 
 const eventPart = (bytes: Uint8Array): readonly Uint8Array[] => {
   const reader = new PartsReader(bytes)
@@ -112,18 +128,22 @@ function readEvent(
   keys: Serde<unknown>,
   values: Serde<unknown>,
 ): WaitingEvent {
-  const value = values.deserialize(reader.part() as Buffer)
-  const key = keys.deserialize(reader.part() as Buffer)
+  const valueBytes = reader.part() as Buffer
+  const keyBytes = reader.part() as Buffer
   const headers = readHeaders(reader)
-  const sources = Array.from({ length: reader.number() }, () => ({
-    topic: String(reader.part()),
-    partition: reader.number(),
-    offset: reader.number(),
-    timestampMs: reader.number(),
-    key: copied(reader.part()),
-    value: copied(reader.part()),
-    headers: readHeaders(reader),
-  }))
+  const sources = Array.from({ length: reader.number() }, (): RawRecord => {
+    const from = {
+      topic: String(reader.part()),
+      partition: reader.number(),
+      offset: reader.number(),
+      timestampMs: reader.number(),
+    }
+    const isLike = reader.number() === 1
+    const key = copied(isLike ? keyBytes : reader.part())
+    const value = copied(isLike ? valueBytes : reader.part())
+    return { ...from, key, value, headers: isLike ? noHeaders : readHeaders(reader) }
+  })
+  const [key, value] = [keys.deserialize(keyBytes), values.deserialize(valueBytes)]
   return { kind: 'event', key, value, headers, sources }
 }
 

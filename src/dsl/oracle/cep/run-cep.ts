@@ -49,6 +49,7 @@ export function topologyOf(fixture: CepFixture): Topology {
     const found = builder.stream(events).detect(patternOf(fixture), {
       outOfOrderness,
       timeouts: 'flink',
+      partialMatchesMax: Number.MAX_SAFE_INTEGER,
       '~flinkZeroMs': shiftOf(fixture),
     })
     found.mapValues((match) => match as unknown as Shown).to(matched)
