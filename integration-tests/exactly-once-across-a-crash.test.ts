@@ -13,7 +13,8 @@ import {
   actualOutcome,
   expectedOutcome,
   firstDifference,
-  type OrdersOutcome,
+  inputsOf,
+  untilGivenUp,
 } from './support/orders-account.ts'
 import { createOrdersTopics, pauses, untilProcessed, writeCommands } from './support/orders-load.ts'
 import { threeBrokers } from './support/three-brokers.ts'
@@ -53,7 +54,7 @@ async function underFire(
   }
   await writing
   const logs = (): string => workers.map((worker) => worker.output()).join('\n')
-  await untilProcessed(port, 'orders', PARTITIONS, 60_000).catch((error: unknown) => {
+  await untilDone(port, 60_000).catch((error: unknown) => {
     throw new Error(`the workers wrote:\n${logs()}`, { cause: error })
   })
   // The last one started may still be loading its modules, before it listens to SIGTERM.
@@ -61,6 +62,12 @@ async function underFire(
   const codes = await Promise.all(workers.map((worker) => worker.stop()))
   expect(codes, logs()).toEqual([0, 0])
   return directories
+}
+
+/** All input is processed, and the payments that failed are given up. */
+async function untilDone(port: KafkaPort, timeoutMs: number): Promise<void> {
+  await untilProcessed(port, 'orders', PARTITIONS, timeoutMs)
+  await untilGivenUp(port, await expectedOutcome(port, PARTITIONS))
 }
 
 const stateDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-crash-'))
@@ -88,9 +95,6 @@ async function localOrders(directories: readonly string[]): Promise<ReadonlyMap<
   return new Map([...newest.values()].flatMap(({ orders }) => [...orders]))
 }
 
-const count = (outcome: OrdersOutcome): number =>
-  [...outcome.events, ...outcome.refused, outcome.deadLetters].flat().length
-
 describe('orders, killed twenty times under load', { retry: 0 }, () => {
   test('exactly once: outputs, changelog and local state are those of a plain fold', async () => {
     await using kafka = await startKafka({ own: true })
@@ -100,7 +104,7 @@ describe('orders, killed twenty times under load', { retry: 0 }, () => {
     const expected = await expectedOutcome(port, PARTITIONS)
     const actual = await actualOutcome(port, 'orders', PARTITIONS)
     expect(firstDifference(actual, expected)).toBeUndefined()
-    expect(count(actual)).toBe(40_000)
+    expect(inputsOf(actual)).toBe(40_000)
     expect(await localOrders(directories)).toEqual(expected.orders)
     await port.close()
     for (const directory of directories) await rm(directory, { recursive: true, force: true })
@@ -120,7 +124,7 @@ describe('orders, killed twenty times under load', { retry: 0 }, () => {
       expect(events.filter((event) => !got.has(event))).toEqual([])
     }
     expect(new Set(actual.deadLetters)).toEqual(new Set(expected.deadLetters))
-    expect(count(actual)).toBeGreaterThan(count(expected))
+    expect(inputsOf(actual)).toBeGreaterThan(inputsOf(expected))
     await port.close()
     for (const directory of directories) await rm(directory, { recursive: true, force: true })
   })
@@ -144,12 +148,12 @@ test('a broker of three is killed and restarted: the same account', { retry: 0 }
     await kafka.startBroker(broker)
   }
   await writing
-  await untilProcessed(port, 'orders', PARTITIONS, 90_000)
+  await untilDone(port, 90_000)
   expect(await worker.stop(), worker.output()).toBe(0)
   const expected = await expectedOutcome(port, PARTITIONS)
   const actual = await actualOutcome(port, 'orders', PARTITIONS)
   expect(firstDifference(actual, expected)).toBeUndefined()
-  expect(count(actual)).toBe(20_000)
+  expect(inputsOf(actual)).toBe(20_000)
   await port.close()
   await rm(directory, { recursive: true, force: true })
 })

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { connectTo, createTopics } from './support/kafka-client.ts'
 import { repository, start } from './support/millrace-command.ts'
-import { ordersTopics } from './support/orders-load.ts'
+import { ordersFiles, ordersTopics } from './support/orders-load.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-newcomer-'))
 const bin = join(folder, 'node_modules/.bin')
@@ -25,7 +25,7 @@ beforeAll(async () => {
   const installed = await inFolder('npm', 'install', `./${archive}`, ...quiet).finished
   if (installed.code !== 0) throw new Error(installed.stderr)
   cpSync(join(repository, 'topologies/orders.ts'), join(folder, 'orders.ts'))
-  for (const file of ['decider.ts', 'model.ts']) {
+  for (const file of ordersFiles) {
     cpSync(join(repository, 'topologies/orders', file), join(folder, 'orders', file))
   }
 })

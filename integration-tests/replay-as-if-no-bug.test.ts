@@ -7,7 +7,12 @@ import type { Order } from '../topologies/orders/model.ts'
 import { connectTo } from './support/kafka-client.ts'
 import { Project, repository, type Running } from './support/millrace-command.ts'
 import { actualOutcome, expectedOutcome, firstDifference } from './support/orders-account.ts'
-import { createOrdersTopics, untilProcessed, writeCommands } from './support/orders-load.ts'
+import {
+  createOrdersTopics,
+  ordersFiles,
+  untilProcessed,
+  writeCommands,
+} from './support/orders-load.ts'
 
 const PARTITIONS = 4
 const COMMANDS = 4_000
@@ -24,7 +29,7 @@ const withBug = rules
 
 const project = new Project({
   'orders.ts': source('orders.ts'),
-  'orders/model.ts': source('orders/model.ts'),
+  ...Object.fromEntries(ordersFiles.map((file) => [`orders/${file}`, source(`orders/${file}`)])),
   'orders/decider.ts': withBug,
 })
 

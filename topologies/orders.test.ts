@@ -1,88 +1,32 @@
 import { describe, expect, test } from 'vitest'
-import { TopologyTestDriver } from 'millrace/testing'
-import orders, { commands, events, payments, refused } from './orders.ts'
-import type { Order, OrderCommand, OrderEvent, Payment, RefusedCommand } from './orders/model.ts'
-
-const tea = { sku: 'tea', quantity: 2, price: 650 }
-const cocoa = { sku: 'cocoa', quantity: 1, price: 820 }
-const TOTAL = 2_120
-
-const place: OrderCommand = {
-  type: 'PlaceOrder',
-  commandId: 'c-place',
-  customer: 'Ada',
-  lines: [tea, cocoa],
-}
-const ship: OrderCommand = { type: 'ShipOrder', commandId: 'c-ship', carrier: 'red-van' }
-const cancel: OrderCommand = { type: 'CancelOrder', commandId: 'c-cancel', why: 'rain' }
-const paid: Payment = { paymentId: 'p-1', amount: TOTAL, status: 'succeeded' }
-
-const placed: OrderEvent = {
-  type: 'OrderPlaced',
-  commandId: 'c-place',
-  customer: 'Ada',
-  total: TOTAL,
-}
-const orderPaid: OrderEvent = {
-  type: 'OrderPaid',
-  commandId: 'p-1',
-  paymentId: 'p-1',
-  amount: TOTAL,
-}
-const shipped: OrderEvent = { type: 'OrderShipped', commandId: 'c-ship', carrier: 'red-van' }
-const cancelled: OrderEvent = { type: 'OrderCancelled', commandId: 'c-cancel', why: 'rain' }
-
-/** One order of a service that runs. */
-class OrderStory implements AsyncDisposable {
-  readonly driver = new TopologyTestDriver(orders, { startMs: 1_000 })
-
-  async command(...given: readonly OrderCommand[]): Promise<void> {
-    for (const command of given) await this.driver.input(commands).send('order-1', command)
-  }
-
-  payment(payment: Payment): Promise<void> {
-    return this.driver.input(payments).send('order-1', payment)
-  }
-
-  sendText(text: string): Promise<void> {
-    return this.driver.input(commands).sendBytes(Buffer.from('order-1'), Buffer.from(text))
-  }
-
-  /** Since the last call. */
-  events(): readonly OrderEvent[] {
-    return this.driver.output(events).values()
-  }
-
-  /** Since the last call. */
-  refusals(): readonly RefusedCommand[] {
-    return this.driver.output(refused).values()
-  }
-
-  reasons(): readonly string[] {
-    return this.refusals().map(({ reason }) => reason)
-  }
-
-  state(): Order | undefined {
-    return this.driver.store<string, Order>('order').get('order-1')
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.driver[Symbol.asyncDispose]()
-  }
-}
+import { commands, events, payments } from './orders.ts'
+import {
+  cancel,
+  cancelled,
+  fails,
+  orderPaid,
+  OrderStory,
+  paymentFailed,
+  pays,
+  place,
+  placed,
+  ship,
+  shipped,
+  TOTAL,
+} from './orders/order-story.fixtures.ts'
 
 describe('an order', () => {
   test('is placed, paid from the topic of the payment service, and shipped', async () => {
     await using order = new OrderStory()
     await order.command(place)
-    await order.payment(paid)
+    await order.payment(pays)
     await order.command(ship)
     expect(order.events()).toEqual([placed, orderPaid, shipped])
     expect(order.refusals()).toEqual([])
     expect(order.state()).toEqual({
       status: 'shipped',
       total: TOTAL,
-      commandIds: ['c-place', 'p-1', 'c-ship'],
+      commandIds: ['c-place', 'p-1:succeeded', 'c-ship'],
     })
   })
 
@@ -106,13 +50,13 @@ describe('an order', () => {
   test('may fail to be paid, and be paid at the second attempt', async () => {
     await using order = new OrderStory()
     await order.command(place)
-    await order.payment({ paymentId: 'p-0', amount: TOTAL, status: 'failed' })
+    await order.payment(fails('4000-0009'))
     expect(order.state()?.status).toBe('placed')
-    await order.payment(paid)
+    await order.payment({ ...pays, paymentId: 'p-2' })
     expect(order.events()).toEqual([
       placed,
-      { type: 'PaymentFailed', commandId: 'p-0', paymentId: 'p-0' },
-      orderPaid,
+      paymentFailed(fails('4000-0009')),
+      { ...orderPaid, commandId: 'p-2:succeeded', paymentId: 'p-2' },
     ])
     expect(order.state()?.status).toBe('paid')
   })
@@ -123,7 +67,7 @@ describe('an order', () => {
     expect(unpaid.events()).toEqual([placed, cancelled])
     await using settled = new OrderStory()
     await settled.command(place)
-    await settled.payment(paid)
+    await settled.payment(pays)
     await settled.command(cancel)
     expect(settled.events()).toEqual([placed, orderPaid, cancelled])
     expect(settled.state()?.status).toBe('cancelled')
@@ -134,23 +78,23 @@ describe('a command is refused, with its reason, and changes nothing', () => {
   test('when it comes a second time', async () => {
     await using order = new OrderStory()
     await order.command(place, place)
-    await order.payment(paid)
-    await order.payment(paid)
+    await order.payment(pays)
+    await order.payment(pays)
     expect(order.events()).toEqual([placed, orderPaid])
     expect(order.refusals()).toEqual([
       { command: place, reason: 'repeated command' },
       {
-        command: { type: 'RecordPayment', commandId: 'p-1', payment: paid },
+        command: { type: 'RecordPayment', commandId: 'p-1:succeeded', payment: pays },
         reason: 'repeated command',
       },
     ])
-    expect(order.state()?.commandIds).toEqual(['c-place', 'p-1'])
+    expect(order.state()?.commandIds).toEqual(['c-place', 'p-1:succeeded'])
   })
 
   test('when nobody has placed the order', async () => {
     await using order = new OrderStory()
     await order.command(ship, cancel)
-    await order.payment(paid)
+    await order.payment(pays)
     expect(order.reasons()).toEqual(['unknown order', 'unknown order', 'unknown order'])
     expect(order.state()).toBeUndefined()
   })
@@ -168,9 +112,9 @@ describe('a command is refused, with its reason, and changes nothing', () => {
   test('when a payment has the wrong amount, or the order is paid', async () => {
     await using order = new OrderStory()
     await order.command(place)
-    await order.payment({ ...paid, paymentId: 'p-less', amount: TOTAL - 1 })
-    await order.payment(paid)
-    await order.payment({ ...paid, paymentId: 'p-more' })
+    await order.payment({ ...pays, paymentId: 'p-less', amount: TOTAL - 1 })
+    await order.payment(pays)
+    await order.payment({ ...pays, paymentId: 'p-more' })
     expect(order.reasons()).toEqual(['wrong amount', 'already paid'])
     expect(order.events()).toEqual([placed, orderPaid])
   })
@@ -185,13 +129,13 @@ describe('a command is refused, with its reason, and changes nothing', () => {
   test('when the order is shipped or cancelled, whatever it asks for', async () => {
     await using gone = new OrderStory()
     await gone.command(place)
-    await gone.payment(paid)
+    await gone.payment(pays)
     await gone.command(ship, cancel, { ...ship, commandId: 'c-twice' })
-    await gone.payment({ ...paid, paymentId: 'p-late' })
+    await gone.payment({ ...pays, paymentId: 'p-late' })
     expect(gone.reasons()).toEqual(['already shipped', 'already shipped', 'already shipped'])
     await using off = new OrderStory()
     await off.command(place, cancel, ship)
-    await off.payment(paid)
+    await off.payment(pays)
     expect(off.reasons()).toEqual(['already cancelled', 'already cancelled'])
   })
 
@@ -213,13 +157,13 @@ describe('a record that cannot be processed becomes a dead letter', () => {
     await order.driver
       .input(commands)
       .sendBytes(Buffer.from('order-1'), Buffer.from('{"type":'), { headers: source })
-    await order.payment(paid)
+    await order.payment(pays)
     const [letter, ...others] = order.driver.deadLetters()
     expect(others).toEqual([])
     expect(letter).toEqual({
       key: Buffer.from('order-1'),
       value: Buffer.from('{"type":'),
-      timestampMs: 1_000,
+      timestampMs: 3_600_000,
       headers: source,
       topic: 'orders.commands',
       partition: 0,
@@ -232,8 +176,8 @@ describe('a record that cannot be processed becomes a dead letter', () => {
       task: '0_0',
       application: 'orders',
       attempts: 1,
-      failedAtMs: 1_000,
-      firstFailedAtMs: 1_000,
+      failedAtMs: 3_600_000,
+      firstFailedAtMs: 3_600_000,
       redrives: 0,
     })
     expect(order.events()).toEqual([placed, orderPaid])

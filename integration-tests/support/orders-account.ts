@@ -5,14 +5,22 @@ import type { RawRecord } from '../../src/core/record.ts'
 import { noHeaders } from '../../src/core/record.ts'
 import { isRejected } from '../../src/operators/decide.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
-import { commands, events, failed, refused } from '../../topologies/orders.ts'
+import { alerts, commands, events, failed, refused } from '../../topologies/orders.ts'
 import { orderDecider } from '../../topologies/orders/decider.ts'
-import type { Order, OrderCommand, OrderEvent, Refusal } from '../../topologies/orders/model.ts'
+import { alertOf } from '../../topologies/orders/failed-payment.ts'
+import type {
+  Order,
+  OrderCommand,
+  OrderEvent,
+  OrderPlaced,
+  Refusal,
+} from '../../topologies/orders/model.ts'
 
 /** What came out of the orders topology, or should have: by partition, in order. */
 export interface OrdersOutcome {
   readonly events: readonly (readonly string[])[]
   readonly refused: readonly (readonly string[])[]
+  readonly alerts: readonly (readonly string[])[]
   /** Values of the dead letters, sorted: they have no order among partitions. */
   readonly deadLetters: readonly string[]
   /** State of each order. */
@@ -27,9 +35,14 @@ export async function readAll(port: KafkaPort, topic: string): Promise<readonly 
 
 const text = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString()
 
-/** The plain fold of the commands topic: no Kafka, no stores, no crash. */
+/**
+ * The plain fold of the commands topic: no Kafka, no stores, no crash. It takes it that the bank
+ * declines every payment that failed again and again, as `writeCommands` has it.
+ */
 export async function expectedOutcome(port: KafkaPort, partitions: number): Promise<OrdersOutcome> {
   const outcome = empty(partitions)
+  /** Orders of which no failure has been told yet. */
+  const placed = new Map<string, OrderPlaced>()
   for (const { partition, key, value, timestampMs } of await readAll(port, commands.name)) {
     const orderId = text(key)
     let command: OrderCommand
@@ -47,6 +60,14 @@ export async function expectedOutcome(port: KafkaPort, partitions: number): Prom
     } else {
       for (const event of [decided].flat() as readonly OrderEvent[]) {
         outcome.events[partition]?.push(JSON.stringify(event))
+        if (event.type === 'OrderPlaced') placed.set(orderId, event)
+        if (event.type === 'PaymentFailed') {
+          outcome.deadLetters.push(text(value))
+          const order = placed.get(orderId)
+          if (order === undefined) continue
+          placed.delete(orderId)
+          outcome.alerts[partition]?.push(JSON.stringify(alertOf({ order, payment: event })))
+        }
         const order = outcome.orders.get(orderId) ?? before
         outcome.orders.set(orderId, orderDecider.evolve(order, event))
       }
@@ -69,6 +90,9 @@ export async function actualOutcome(
   for (const { partition, value } of await readAll(port, refused.name)) {
     outcome.refused[partition]?.push(text(value))
   }
+  for (const { partition, value } of await readAll(port, alerts.name)) {
+    outcome.alerts[partition]?.push(text(value))
+  }
   for (const { value } of await readAll(port, failed.name)) outcome.deadLetters.push(text(value))
   for (const { key, value } of await readAll(port, `${applicationId}-order-changelog`)) {
     if (value === null) outcome.orders.delete(text(key))
@@ -83,8 +107,27 @@ function empty(partitions: number) {
   return {
     events: lists(),
     refused: lists(),
+    alerts: lists(),
     deadLetters: [] as string[],
     orders: new Map<string, Order>(),
+  }
+}
+
+/** How many input records it comes from: a payment that failed is given up later, too. */
+export function inputsOf({ events, refused, deadLetters }: OrdersOutcome): number {
+  const failures = events.flat().filter((event) => event.includes('"PaymentFailed"'))
+  return [...events, ...refused, deadLetters].flat().length - failures.length
+}
+
+/** Resolves when every payment that failed has been given up: that takes some seconds. */
+export async function untilGivenUp(port: KafkaPort, expected: OrdersOutcome): Promise<void> {
+  const untilMs = systemClock.nowMs() + 60_000
+  for (;;) {
+    const found = new Set((await readAll(port, failed.name)).map(({ value }) => text(value)))
+    const missing = expected.deadLetters.filter((letter) => !found.has(letter))
+    if (missing.length === 0) return
+    if (systemClock.nowMs() > untilMs) throw new Error(`${missing.length} dead letters are missing`)
+    await systemClock.sleep(500)
   }
 }
 
@@ -93,7 +136,7 @@ export function firstDifference(
   actual: OrdersOutcome,
   expected: OrdersOutcome,
 ): string | undefined {
-  for (const what of ['events', 'refused'] as const) {
+  for (const what of ['events', 'refused', 'alerts'] as const) {
     for (const [partition, list] of expected[what].entries()) {
       const got = actual[what][partition] ?? []
       const at = list.findIndex((value, index) => got[index] !== value)

@@ -5,11 +5,32 @@ import { noHeaders } from '../../src/core/record.ts'
 import { topicPartitionKey } from '../../src/core/topic-partition.ts'
 import { RecordProducer } from '../../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
-import { commands, events, failed, payments, refused } from '../../topologies/orders.ts'
-import type { OrderCommand, Payment } from '../../topologies/orders/model.ts'
+import {
+  alerts,
+  commands,
+  events,
+  failed,
+  paid,
+  payments,
+  recovered,
+  refused,
+  unmatched,
+} from '../../topologies/orders.ts'
+import type { Payment } from '../../topologies/orders/model.ts'
+import { asCommand } from '../../topologies/orders/settlement.ts'
 import { orderWorkload } from '../../topologies/orders/workload.ts'
 
-export const ordersTopics = [commands, payments, events, refused, failed].map(({ name }) => name)
+/** What a folder needs to hold to run the orders topology, beside `orders.ts`. */
+export const ordersFiles = [
+  ...['bank.ts', 'decider.ts', 'failed-payment.ts', 'model.ts', 'settlement.ts'],
+]
+
+export const ordersTopics = [
+  ...[commands, payments, recovered, events, refused, paid, unmatched, alerts].map(
+    ({ name }) => name,
+  ),
+  failed.name,
+]
 
 export async function createOrdersTopics(
   port: KafkaPort,
@@ -23,7 +44,8 @@ export async function createOrdersTopics(
 
 /**
  * Writes generated commands at a rate. Payments go in as commands too, so that the order of all
- * input of a key is fixed and a plain fold says exactly what must come out.
+ * input of a key is fixed and a plain fold says exactly what must come out; for the same reason the
+ * bank declines a payment that failed for good.
  */
 export async function writeCommands(
   port: KafkaPort,
@@ -59,12 +81,14 @@ export async function writeCommands(
 }
 
 function paymentCommand(value: string): string {
-  const payment = JSON.parse(value) as Payment
-  return JSON.stringify({
-    type: 'RecordPayment',
-    commandId: payment.paymentId,
-    payment,
-  } satisfies OrderCommand)
+  let payment: Payment
+  try {
+    payment = JSON.parse(value) as Payment
+  } catch {
+    return value
+  }
+  const card = payment.status === 'failed' ? '4000-0009' : payment.card
+  return JSON.stringify(asCommand({ ...payment, card }))
 }
 
 /** Resolves when the group has committed everything that is in the input topics. */

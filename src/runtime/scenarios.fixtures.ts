@@ -1,7 +1,7 @@
 /** Small topologies with their input and what it must come to, for tests that break things. */
 import { expect } from 'vitest'
 import { deadLetters, json, string, topic, topology, type Topology } from 'millrace'
-import orders from '../../topologies/orders.ts'
+import { commands, events, failed, refused } from '../../topologies/orders.ts'
 import { orderDecider } from '../../topologies/orders/decider.ts'
 import type { Order, OrderCommand } from '../../topologies/orders/model.ts'
 import { headerText, type RawRecord } from '../core/record.ts'
@@ -132,10 +132,17 @@ const parsed = (rows: Readonly<Record<string, string>>): Record<string, unknown>
     Object.entries(rows).map(([key, value]) => [key, JSON.parse(value) as unknown]),
   )
 
+/** The core of the case study: what it does besides has tests of its own. */
+const orders = topology('orders', { deadLetters: failed }, (builder) => {
+  const order = builder.stream(commands).decide(orderDecider, { store: 'order' })
+  order.events.to(events)
+  order.rejected.to(refused)
+})
+
 /** Event sourcing with refusals and dead letters, in one sub-topology. */
 export function ordersScenario({ items, waves }: ScenarioSize): Scenario {
-  const commands = orderCommands(items)
-  const expected = ordersOutcome(commands)
+  const input = orderCommands(items)
+  const expected = ordersOutcome(input)
   const seen = (simulation: Simulation): unknown => ({
     events: pairs(simulation.committed('orders.events')),
     refused: pairs(simulation.committed('orders.refused')),
@@ -144,14 +151,8 @@ export function ordersScenario({ items, waves }: ScenarioSize): Scenario {
   })
   return {
     topology: orders,
-    topics: [
-      'orders.commands',
-      'payments',
-      'orders.events',
-      'orders.refused',
-      'orders.dead-letters',
-    ],
-    waves: inWaves(commands, waves),
+    topics: [commands, events, refused, failed].map(({ name }) => name),
+    waves: inWaves(input, waves),
     inputs: ['orders.commands'],
     expectExact: (simulation) => {
       expect(seen(simulation)).toEqual({

@@ -1,3 +1,4 @@
+import type { Topology } from 'millrace'
 import { connect } from '../../src/app/connect.ts'
 import { threadConfigs } from '../../src/app/options.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -10,7 +11,7 @@ import { directoryStorage } from '../../src/runtime/state-directory/directory-st
 import { openStateDirectory } from '../../src/runtime/state-directory/state-directory.ts'
 import { RemoteSerdes } from '../../src/runtime/task/remote-serdes.ts'
 import { StreamThread } from '../../src/runtime/thread/stream-thread.ts'
-import orders from '../orders.ts'
+import type { CaseStudy } from './case-study.ts'
 import { demoFolder } from './demo-folder.ts'
 import { startProcess, type Instance } from './instance.ts'
 
@@ -22,21 +23,25 @@ export interface DemoCluster extends AsyncDisposable {
 }
 
 export async function openCluster(
+  study: CaseStudy,
   inMemory: boolean,
   onProgress: (line: string) => void,
 ): Promise<DemoCluster> {
-  if (inMemory) return simulatedCluster('simulated, as asked for')
+  if (inMemory) return simulatedCluster(study, 'simulated, as asked for')
   try {
-    return await realCluster(onProgress)
+    return await realCluster(study, onProgress)
   } catch (error) {
     if (!isStreamsError(error) || error.code !== 'KAFKA_UNAVAILABLE') throw error
     onProgress(`${messageOf(error)}. ${error.hint}`)
     onProgress('Going on with a simulated cluster in this process.')
-    return simulatedCluster('simulated: neither Java nor Docker is here')
+    return simulatedCluster(study, 'simulated: neither Java nor Docker is here')
   }
 }
 
-async function realCluster(onProgress: (line: string) => void): Promise<DemoCluster> {
+async function realCluster(
+  study: CaseStudy,
+  onProgress: (line: string) => void,
+): Promise<DemoCluster> {
   const kafka = await startKafka({ onProgress })
   const stateDir = await demoFolder()
   const port = await connect({ brokers: kafka.brokers }, 'demo', silentLogger, systemClock)
@@ -44,7 +49,7 @@ async function realCluster(onProgress: (line: string) => void): Promise<DemoClus
   return {
     label: `${kinds[kafka.kind]} on ${kafka.brokers.join(', ')}`,
     port,
-    startInstance: () => startProcess(kafka.brokers, stateDir),
+    startInstance: () => startProcess(study.file, kafka.brokers, stateDir),
     [Symbol.asyncDispose]: async () => {
       await port.close()
       await kafka.stop()
@@ -52,7 +57,7 @@ async function realCluster(onProgress: (line: string) => void): Promise<DemoClus
   }
 }
 
-async function simulatedCluster(label: string): Promise<DemoCluster> {
+async function simulatedCluster({ topology }: CaseStudy, label: string): Promise<DemoCluster> {
   const cluster = new SimulatedCluster({ clock: systemClock })
   const stateDir = await demoFolder()
   let started = 0
@@ -61,7 +66,7 @@ async function simulatedCluster(label: string): Promise<DemoCluster> {
     port: cluster.port('demo'),
     startInstance: () => {
       started += 1
-      return startInProcess(cluster, stateDir, `orders-${started}`)
+      return startInProcess(topology, cluster, stateDir, `${topology.name}-${started}`)
     },
     [Symbol.asyncDispose]: async () => {
       cluster[Symbol.dispose]()
@@ -72,11 +77,16 @@ async function simulatedCluster(label: string): Promise<DemoCluster> {
 /**
  * The same thread without a process around it; killing it cuts it off from the cluster for good.
  */
-function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: string): Instance {
-  const directory = openStateDirectory(stateDir, orders.name)
+function startInProcess(
+  topology: Topology,
+  cluster: SimulatedCluster,
+  stateDir: string,
+  clientId: string,
+): Instance {
+  const directory = openStateDirectory(stateDir, topology.name)
   const [config] = threadConfigs(
     { instanceId: 'demo', sessionTimeout: '6s' },
-    orders.name,
+    topology.name,
     directory.processId,
   )
   let state = 'starting'
@@ -84,7 +94,7 @@ function startInProcess(cluster: SimulatedCluster, stateDir: string, clientId: s
   let told = false
   const port = cluster.port(clientId)
   const thread = new StreamThread({
-    topology: orders,
+    topology,
     config: config as NonNullable<typeof config>,
     port,
     storage: directoryStorage(directory.path),

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util'
 import { StreamsError } from '../../src/core/errors.ts'
 
 export interface DemoOptions {
+  /** The case study. */
+  readonly name: 'orders'
   /** Input records to generate; 0 goes on until Ctrl-C. */
   readonly records: number
   /** Records a second. */
@@ -27,9 +29,11 @@ export function demoOptions(args: readonly string[]): DemoOptions | 'help' {
   const { values, positionals } = parse(args)
   if (values.help === true) return 'help'
   const [name = 'orders', ...others] = positionals
-  if (name !== 'orders' || others.length > 0)
+  if (name !== 'orders' || others.length > 0) {
     throw bad(`there is no demo "${positionals.join(' ')}"`)
+  }
   return {
+    name,
     records: whole('records', values.records ?? '20000', 0),
     rate: whole('rate', values.rate ?? '2500', 1),
     seed: whole('seed', values.seed ?? '1', 0),

@@ -1,9 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-/** One running copy of the orders service. */
+/** One running copy of the service. */
 export interface Instance {
   /** Where it runs, for a person. */
   readonly place: string
@@ -18,16 +19,16 @@ export interface Instance {
 }
 
 const millrace = fileURLToPath(new URL('../../src/cli/millrace.mjs', import.meta.url))
-const topology = fileURLToPath(new URL('../orders.ts', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const leash = new URL('./leash.ts', import.meta.url).href
 
-/** A process of its own: `millrace run topologies/orders.ts`. */
-export function startProcess(brokers: readonly string[], stateDir: string): Instance {
+/** A process of its own: `millrace run` with the module of a topology. */
+export function startProcess(file: string, brokers: readonly string[], stateDir: string): Instance {
   const child = fork(
     millrace,
     [
       'run',
-      topology,
+      join(root, file),
       ...['--brokers', brokers.join(',')],
       ...['--state-dir', stateDir],
       // A restart within the session timeout takes its tasks over at once.

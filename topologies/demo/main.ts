@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { systemClock } from '../../src/core/clock.ts'
 import { isStreamsError, messageOf } from '../../src/core/errors.ts'
-import type { TopicPartition } from '../../src/core/topic-partition.ts'
 import { ensureTopics } from '../../src/kafka/client/topics.ts'
-import orders, { commands, events, failed, payments, refused } from '../orders.ts'
-import { closeAccount, type Account } from './account.ts'
+import { closeAccount } from './account.ts'
+import type { Account, CaseStudy } from './case-study.ts'
 import { openCluster, type DemoCluster } from './demo-cluster.ts'
 import { demoOptions, demoUsage, type DemoOptions } from './demo-options.ts'
 import { listenForEnd } from './ending.ts'
@@ -15,65 +14,52 @@ import { watch } from './watch.ts'
 import { Workers } from './workers.ts'
 
 const PARTITIONS = 4
-const inputTopics = [commands.name, payments.name]
-const outputTopics = [events.name, refused.name, failed.name]
 
-const partitionsOf = (topics: readonly string[]): readonly TopicPartition[] =>
-  topics.flatMap((topic) =>
-    Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition })),
-  )
+const caseStudies: Readonly<Record<DemoOptions['name'], () => Promise<CaseStudy>>> = {
+  orders: async () => (await import('./orders/orders-study.ts')).ordersStudy,
+}
 
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
-/**
- * Generated commands and payments go in, the orders service runs, and every record is accounted
- * for.
- */
+/** Generated records go in, the service runs, and every record is accounted for. */
 async function demo(options: DemoOptions): Promise<Account> {
   const ending = listenForEnd()
-  await using cluster = await openCluster(options.inMemory, say)
-  await createTopics(cluster)
-  const run = randomUUID()
-  const writer = new InputWriter(cluster.port, systemClock, options, run)
+  const study = await caseStudies[options.name]()
+  await using cluster = await openCluster(study, options.inMemory, say)
+  await createTopics(cluster, study)
+  const { port } = cluster
+  const run = randomBytes(3).toString('hex')
+  const follower = study.newFollower(run)
+  const writer = new InputWriter({ port, clock: systemClock, study, options, run, follower })
   ending.input = writer
-  const observer = new Observer(
-    cluster.port,
-    systemClock,
-    orders.name,
-    partitionsOf(inputTopics),
-    partitionsOf(outputTopics),
-  )
+  const observer = new Observer(port, systemClock, study, PARTITIONS, follower)
   await observer.start()
-  const workers = new Workers(cluster, options.kill)
+  const workers = new Workers(cluster, study.file, options.kill)
   try {
-    const writing = writer.write()
-    await Promise.all([
-      writing,
-      watch({ cluster: cluster.label, writer, workers, observer, options }),
-    ])
+    const watching = watch({
+      ...{ study, partitions: PARTITIONS, cluster: cluster.label },
+      ...{ writer, workers, observer, follower, options },
+    })
+    await Promise.all([writer.write(), watching])
     await workers.stop()
   } finally {
     await workers.kill()
     await observer.close()
+    await writer.close()
   }
   if (writer.isStopped) say('Stopped: what was written so far is accounted for.')
-  const topics = {
-    inputs: inputTopics,
-    events: events.name,
-    rejected: refused.name,
-    deadLetters: failed.name,
-  }
-  return await closeAccount(cluster.port, systemClock, topics, run)
+  return await closeAccount(port, systemClock, study.newAudit(run))
 }
 
-async function createTopics({ port }: DemoCluster): Promise<void> {
+async function createTopics({ port }: DemoCluster, study: CaseStudy): Promise<void> {
   await port.connect()
+  const { inputs, loops, outputs } = study
   await ensureTopics(
     port,
     systemClock,
-    [...inputTopics, ...outputTopics].map((name) => ({
+    [...inputs, ...loops, ...outputs.map(({ topic }) => topic)].map((name) => ({
       name,
       partitions: PARTITIONS,
       replicationFactor: -1,
@@ -90,9 +76,10 @@ async function main(): Promise<number> {
     return 0
   }
   const account = await demo(options)
-  const { input, events: happened, rejected, deadLetters, balanced } = account
-  const summary = { input, events: happened, rejected, deadLetters, balanced }
-  const lines = options.json ? [JSON.stringify(summary)] : ['', ...accountLines(account)]
+  const { numbers, balanced } = account
+  const lines = options.json
+    ? [JSON.stringify({ ...numbers, balanced })]
+    : ['', ...accountLines(account)]
   process.stdout.write(`${lines.join('\n')}\n`)
   return balanced ? 0 : 1
 }

@@ -1,15 +1,10 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { deadLetterHeader } from '../../src/core/dead-letter.ts'
 import { silentLogger } from '../../src/core/logger.ts'
-import { headerText } from '../../src/core/record.ts'
 import { topicPartitionKey, type TopicPartition } from '../../src/core/topic-partition.ts'
 import { Fetcher } from '../../src/kafka/client/fetcher.ts'
 import type { RecordRun } from '../../src/kafka/client/record-run.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
-import { events, failed, refused } from '../orders.ts'
-import { orderDecider } from '../orders/decider.ts'
-import type { Order, OrderEvent } from '../orders/model.ts'
-import { eventInWords, refusalInWords } from './words.ts'
+import type { CaseStudy, Follower } from './case-study.ts'
 
 /** A record as the screen shows it. */
 export interface ShownRecord {
@@ -19,53 +14,49 @@ export interface ShownRecord {
 }
 
 export interface Seen {
-  readonly events: number
-  readonly rejected: number
-  readonly deadLetters: number
+  /** How many records of each output. */
+  readonly counts: ReadonlyMap<string, number>
   /** Input records not yet processed and committed; undefined while Kafka cannot tell. */
   readonly lag: number | undefined
-  /** How many orders are in which state, by the events. */
-  readonly orders: Readonly<Record<string, number>>
+  /** All that was written by the time of `lag` has been seen, also what was not decided then. */
+  readonly isCaughtUp: boolean
   /** The last few of each topic. */
   readonly latest: readonly ShownRecord[]
 }
 
 export const nothingSeen: Seen = {
-  events: 0,
-  rejected: 0,
-  deadLetters: 0,
+  counts: new Map(),
   lag: undefined,
-  orders: {},
+  isCaughtUp: false,
   latest: [],
 }
-
-/** How many of each output topic are shown. */
-const SHOWN = { [events.name]: 3, [refused.name]: 2, [failed.name]: 1 }
 
 /** Follows what comes out as any other consumer would: committed records only. */
 export class Observer {
   readonly #port: KafkaPort
-  readonly #group: string
+  readonly #study: CaseStudy
+  readonly #follower: Follower
   readonly #inputs: readonly TopicPartition[]
   readonly #outputs: readonly TopicPartition[]
   readonly #fetcher: Fetcher
+  /** Up to where each output has been read. */
+  readonly #positions = new Map<string, number>()
   readonly #counts = new Map<string, number>()
   readonly #latest = new Map<string, ShownRecord[]>()
-  /** Of orders that are not at their end yet; the others are only counted. */
-  readonly #open = new Map<string, Order>()
-  readonly #closed = new Map<string, number>()
 
   constructor(
     port: KafkaPort,
     clock: Clock,
-    group: string,
-    inputs: readonly TopicPartition[],
-    outputs: readonly TopicPartition[],
+    study: CaseStudy,
+    partitions: number,
+    follower: Follower,
   ) {
+    const { inputs, loops, outputs } = study
     this.#port = port
-    this.#group = group
-    this.#inputs = inputs
-    this.#outputs = outputs
+    this.#study = study
+    this.#follower = follower
+    this.#inputs = partitionsOf([...inputs, ...loops], partitions)
+    this.#outputs = partitionsOf([...loops, ...outputs.map(({ topic }) => topic)], partitions)
     this.#fetcher = new Fetcher({
       port,
       clock,
@@ -79,66 +70,52 @@ export class Observer {
   async start(): Promise<void> {
     const ends = await this.#port.listOffsets(this.#outputs, 'latest', 'read_committed')
     for (const { topic, partition } of this.#outputs) {
-      const end = ends.get(topicPartitionKey(topic, partition)) ?? 0
+      const key = topicPartitionKey(topic, partition)
+      const end = ends.get(key) ?? 0
+      this.#positions.set(key, end)
       this.#fetcher.assign(topic, partition, end)
     }
   }
 
   async look(): Promise<Seen> {
+    const lag = await this.#readLag()
+    const ends = await this.#readEnds()
     for (const { topic, partition } of this.#outputs) {
       for (let run = this.#fetcher.take(topic, partition); run !== undefined;) {
         while (run.next()) this.#see(topic, run)
+        this.#positions.set(topicPartitionKey(topic, partition), run.endOffset)
         run = this.#fetcher.take(topic, partition)
       }
     }
-    const lag = await this.#readLag()
-    const count = (topic: string): number => this.#counts.get(topic) ?? 0
+    const isBehind = [...this.#positions].some(([key, at]) => at < (ends?.get(key) ?? Infinity))
     return {
-      events: count(events.name),
-      rejected: count(refused.name),
-      deadLetters: count(failed.name),
+      counts: this.#counts,
       lag,
-      orders: this.#ordersByStatus(),
-      latest: Object.keys(SHOWN).flatMap((topic) => this.#latest.get(topic) ?? []),
+      isCaughtUp: !isBehind,
+      latest: this.#study.outputs.flatMap(({ topic }) => this.#latest.get(topic) ?? []),
     }
   }
 
-  #see(topic: string, record: RecordRun): void {
+  #see(topic: string, { key: keyBytes, value, headers }: RecordRun): void {
     this.#counts.set(topic, (this.#counts.get(topic) ?? 0) + 1)
-    const key = Buffer.from(record.key ?? []).toString()
+    const key = Buffer.from(keyBytes ?? []).toString()
+    const record = { key, value: Buffer.from(value ?? []).toString(), headers }
+    this.#follower.saw(topic, record)
+    const output = this.#study.outputs.find((each) => each.topic === topic)
+    if (output === undefined || output.shown === 0) return
     const shown = this.#latest.get(topic) ?? []
-    shown.push({ topic, key, text: this.#inWords(topic, key, record) })
-    if (shown.length > (SHOWN[topic] ?? 0)) shown.shift()
+    shown.push({ topic, key, text: output.inWords(record) })
+    if (shown.length > output.shown) shown.shift()
     this.#latest.set(topic, shown)
   }
 
-  #inWords(topic: string, key: string, { value, headers }: RecordRun): string {
-    const text = Buffer.from(value ?? []).toString()
-    if (topic === events.name) {
-      const event = JSON.parse(text) as OrderEvent
-      this.#follow(key, event)
-      return eventInWords(event)
+  /** With what is not decided yet: the markers of a commit reach the outputs one after another. */
+  async #readEnds(): Promise<ReadonlyMap<string, number | null> | undefined> {
+    try {
+      return await this.#port.listOffsets(this.#outputs, 'latest', 'read_uncommitted')
+    } catch {
+      return undefined
     }
-    if (topic === refused.name) return refusalInWords(text)
-    return `${headerText(headers, deadLetterHeader.message) ?? ''}: ${text}`
-  }
-
-  #follow(key: string, event: OrderEvent): void {
-    const before = this.#open.get(key) ?? orderDecider.initialState
-    const order = orderDecider.evolve(before, event)
-    if (order.status === 'shipped' || order.status === 'cancelled') {
-      this.#open.delete(key)
-      this.#closed.set(order.status, (this.#closed.get(order.status) ?? 0) + 1)
-    } else {
-      // Which commands it was is the decider's business.
-      this.#open.set(key, { ...order, commandIds: [] })
-    }
-  }
-
-  #ordersByStatus(): Readonly<Record<string, number>> {
-    const orders: Record<string, number> = { placed: 0, paid: 0 }
-    for (const { status } of this.#open.values()) orders[status] = (orders[status] ?? 0) + 1
-    return { ...orders, ...Object.fromEntries(this.#closed) }
   }
 
   /** Also right while nobody is a member of the group. */
@@ -146,7 +123,7 @@ export class Observer {
     try {
       const [ends, committed] = await Promise.all([
         this.#port.listOffsets(this.#inputs, 'latest', 'read_committed'),
-        this.#port.offsetFetch(this.#group, this.#inputs, false),
+        this.#port.offsetFetch(this.#study.topology.name, this.#inputs, false),
       ])
       return committed.reduce((lag, { topic, partition, offset }) => {
         const end = ends.get(topicPartitionKey(topic, partition)) ?? 0
@@ -162,3 +139,11 @@ export class Observer {
     return this.#fetcher.close()
   }
 }
+
+export const partitionsOf = (
+  topics: readonly string[],
+  partitions: number,
+): readonly TopicPartition[] =>
+  topics.flatMap((topic) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
+  )

@@ -1,10 +1,11 @@
-import type { GeneratedRecord } from '../orders/workload.ts'
-import type { Account } from './account.ts'
+import type { Account, AccountRow, CaseStudy, Follower } from './case-study.ts'
+import type { GeneratedRecord } from './generated-record.ts'
 import type { Seen, ShownRecord } from './observer.ts'
 import { bar, sparkline, type Line, type Piece, type Style } from './painting.ts'
-import { commandInWords, paymentInWords } from './words.ts'
 
 export interface View {
+  readonly study: Pick<CaseStudy, 'topology' | 'outputs' | 'inputInWords'>
+  readonly follower: Pick<Follower, 'note'>
   readonly cluster: string
   readonly worker: {
     readonly state: string
@@ -31,27 +32,37 @@ const RATE_WIDTH = 12
 const BESIDE = LABEL_WIDTH + NUMBER_WIDTH + RATE_WIDTH + 2
 const WANTED_WIDTH = ' of 20,000'.length
 const BAR_WIDTH_MAX = 24
-const KEY_WIDTH = 15
+const KEY_WIDTH = 17
 /** Below it topics are shown by the last part of their name. */
 const WIDE_COLUMNS = 76
 
 const number = (value: number): string => Math.round(value).toLocaleString('en-US')
 const rate = (perSecond: number): string => `${number(perSecond)}/s`.padStart(RATE_WIDTH)
 
+/** Lines for outputs: their numbers, and the last records of them. */
+const COUNTS = 6
+const SHOWN_IN = 2
+const SHOWN_OUT = 5
+
 /** Everything that goes on, in 23 lines: most terminals have 24 at least. */
 export function screenOf(view: View, columns: number): readonly Line[] {
-  const { seen, worker, rates, wanted, written } = view
+  const { study, follower, seen, worker, rates, wanted, written } = view
   const ready = written / Math.max(1, wanted)
   const sparkWidth = Math.max(0, Math.min(BAR_WIDTH_MAX, columns - BESIDE))
   const barWidth = Math.max(0, Math.min(BAR_WIDTH_MAX, columns - BESIDE - WANTED_WIDTH))
   const progress = wanted === 0 ? '' : `  ${bar(ready, barWidth)} of ${number(wanted)}`
   const shownLine = (record: ShownRecord | undefined): Line => lineOf(record, columns)
-  const out = seen.events + seen.rejected + seen.deadLetters
-  const orders = Object.entries(seen.orders).map(([status, count]) => `${number(count)} ${status}`)
+  const of = (topic: string): number => seen.counts.get(topic) ?? 0
+  const out = study.outputs.reduce((sum, { topic }) => sum + of(topic), 0)
   const kills = worker.kills === 0 ? '' : `, killed ${times(worker.kills)}`
+  const counts = study.outputs.map(({ topic, label, style }) => {
+    const note = follower.note(topic)
+    return count(label, of(topic), note === '' ? '' : `  ${note}`, style)
+  })
+  const input = view.input.map((record) => ({ ...record, text: study.inputInWords(record) }))
   return [
     [
-      ['bold', 'millrace orders'],
+      ['bold', `millrace ${study.topology.name}`],
       ['dim', `  ${view.seconds.toFixed(0)} s, ${view.cluster}`],
     ],
     labelled('worker', [stateStyle(worker.state), worker.state], `  ${worker.place}${kills}`),
@@ -60,14 +71,11 @@ export function screenOf(view: View, columns: number): readonly Line[] {
     count('out', out, `${rate(rates.out)}  ${sparkline(view.history, sparkWidth)}`),
     count('lag', seen.lag, '  records not processed yet'),
     [],
-    count('events', seen.events, `  ${orders.join(', ')}`),
-    count('refused', seen.rejected, '  commands'),
-    count('dead letters', seen.deadLetters, '  records that cannot be processed', 'red'),
-    [],
+    ...padded(counts, COUNTS).map((line) => line ?? []),
     [['dim', 'what goes in']],
-    ...padded(view.input.map(shownInput), 3).map(shownLine),
+    ...padded(input, SHOWN_IN).map(shownLine),
     [['dim', 'what comes out']],
-    ...padded(seen.latest, 6).map(shownLine),
+    ...padded(seen.latest, SHOWN_OUT).map(shownLine),
     [['dim', view.isStopping ? STOPPING : 'Ctrl-C stops and closes the account.']],
   ]
 }
@@ -89,12 +97,6 @@ function count(label: string, value: number | undefined, rest: string, style?: S
   return labelled(label, piece, rest)
 }
 
-const shownInput = ({ topic, key, value }: GeneratedRecord): ShownRecord => ({
-  topic,
-  key,
-  text: topic === 'payments' ? paymentInWords(value) : commandInWords(value),
-})
-
 /** Always as many lines, so that nothing jumps. */
 const padded = <T>(items: readonly T[], length: number): readonly (T | undefined)[] =>
   Array.from({ length }, (_, index) => items[index])
@@ -107,22 +109,19 @@ function lineOf(record: ShownRecord | undefined, columns: number): Line {
   return [['cyan', `  ${name}`], `${key.padEnd(KEY_WIDTH)} ${text}`]
 }
 
-export function progressLine({ worker, written, seen, rates }: View): string {
+export function progressLine({ study, worker, written, seen, rates }: View): string {
   const lag = seen.lag === undefined ? '?' : number(seen.lag)
+  const counts = study.outputs.map(
+    ({ topic, label }) => `${number(seen.counts.get(topic) ?? 0)} ${label}`,
+  )
   return (
-    `${worker.state}: ${number(written)} in, ${number(seen.events)} events, ` +
-    `${number(seen.rejected)} refused, ${number(seen.deadLetters)} dead letters, lag ${lag}, ` +
-    `${number(rates.out)}/s out`
+    `${worker.state}: ${number(written)} in, ${counts.join(', ')}, ` +
+    `lag ${lag}, ${number(rates.out)}/s out`
   )
 }
 
-export const accountLines = (account: Account): readonly string[] => [
+export const accountLines = ({ rows, verdict }: Account): readonly string[] => [
   'The account, read back from Kafka',
-  `  ${number(account.input).padStart(10)}  input records`,
-  `  ${number(account.events).padStart(10)}  events`,
-  `  ${number(account.rejected).padStart(10)}  refused`,
-  `  ${number(account.deadLetters).padStart(10)}  dead letters`,
-  account.balanced
-    ? '  Every input record came out exactly once.'
-    : `  NOT BALANCED: ${account.missing} came out nowhere, ${account.doubled} more than once.`,
+  ...rows.map(([count, label]: AccountRow) => `  ${number(count).padStart(10)}  ${label}`),
+  `  ${verdict}`,
 ]

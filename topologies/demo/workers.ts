@@ -8,13 +8,15 @@ const LIFE_MS = 2_500
 /** The one instance of the demo, and its killer. */
 export class Workers {
   readonly #cluster: DemoCluster
+  readonly #file: string
   readonly #isKilling: boolean
   #instance: Instance
   #runningSinceMs: number | undefined
   #kills = 0
 
-  constructor(cluster: DemoCluster, isKilling: boolean) {
+  constructor(cluster: DemoCluster, file: string, isKilling: boolean) {
     this.#cluster = cluster
+    this.#file = file
     this.#isKilling = isKilling
     this.#instance = cluster.startInstance()
   }
@@ -33,7 +35,7 @@ export class Workers {
     if (failure === undefined) return this.#instance.state()
     throw new StreamsError('THREAD_FAILED', {
       message: `the worker ended: ${failure}`,
-      hint: 'Run it by hand to see more: `npx millrace run topologies/orders.ts --verbose`.',
+      hint: `Run it by hand to see more: \`npx millrace run ${this.#file} --verbose\`.`,
     })
   }
 

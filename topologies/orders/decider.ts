@@ -20,9 +20,10 @@ export const orderDecider: Decider<OrderCommand, Order, OrderEvent, Refusal> = {
     if (order.status === 'shipped') return reject('already shipped')
     switch (command.type) {
       case 'RecordPayment': {
-        const { paymentId, amount, status } = command.payment
+        const { payment } = command
+        const { paymentId, amount, status } = payment
         if (order.status === 'paid') return reject('already paid')
-        if (status === 'failed') return { type: 'PaymentFailed', commandId, paymentId }
+        if (status === 'failed') return { type: 'PaymentFailed', commandId, payment }
         if (amount !== order.total) return reject('wrong amount')
         return { type: 'OrderPaid', commandId, paymentId, amount }
       }
