@@ -40,7 +40,15 @@ describe.runIf(hasJavaKafka)('on a real Kafka', () => {
   test('every record is accounted for, and the last line is for programs', async () => {
     const { code, stdout } = await npmStart(['--records', '3000', '--json']).finished
     const { others, events, rejected, deadLetters, ...rest } = account(stdout)
-    expect({ code, others, ...rest }).toEqual({ code: 0, others: [], input: 3_000, balanced: true })
+    expect({ code, others, ...rest }).toMatchObject({
+      ...{ code: 0, others: [], input: 3_000, balanced: true },
+      ...Object.fromEntries(
+        ['paid', 'unmatched', 'recovered', 'givenUp', 'alerts'].map((name) => [
+          name,
+          expect.any(Number) as number,
+        ]),
+      ),
+    })
     expect(Number(events) + Number(rejected) + Number(deadLetters)).toBe(3_000)
     expect(traces()).toEqual([])
   })
@@ -66,15 +74,19 @@ describe.runIf(hasJavaKafka)('on a real Kafka', () => {
     expect(traces()).toEqual([])
   })
 
-  test('a worker that is killed again and again makes no difference', async () => {
-    const { code, stdout } = await npmStart(['--records', '12000', '--kill', '--json']).finished
-    expect({ code, ...account(stdout) }).toMatchObject({ code: 0, input: 12_000, balanced: true })
-  })
+  test.each(['orders', 'risk'])(
+    'a worker that is killed again and again makes no difference: %s',
+    async (name) => {
+      const args = [name, '--records', '12000', '--kill', '--json']
+      const { code, stdout } = await npmStart(args).finished
+      expect({ code, ...account(stdout) }).toMatchObject({ code: 0, input: 12_000, balanced: true })
+    },
+  )
 })
 
 describe('on a simulated cluster', () => {
-  test('if asked for, killed as well', async () => {
-    const args = ['--in-memory', '--records', '12000', '--kill', '--json']
+  test.each(['orders', 'risk'])('if asked for, killed as well: %s', async (name) => {
+    const args = [name, '--in-memory', '--records', '12000', '--kill', '--json']
     const { code, stdout } = await npmStart(args).finished
     expect({ code, ...account(stdout) }).toMatchObject({ code: 0, input: 12_000, balanced: true })
   })

@@ -1,116 +1,216 @@
-import { expect, test } from 'vitest'
-import { TopologyTestDriver } from 'millrace/testing'
-import type { Reason, Transaction } from './risk/model.ts'
-import risk, { alerts, scored, spending, transactions } from './risk.ts'
+import { describe, expect, test } from 'vitest'
+import { assessed } from './risk.ts'
+import { START_MS, UserStory } from './risk/user-story.fixtures.ts'
 
-const MINUTE_MS = 60_000
-const START_MS = 1_700_000_000_000
+/** So many small purchases, which break no rule. */
+const usually = (times: number): readonly number[] => Array.from({ length: times }, () => 2_000)
 
-async function open() {
-  const driver = new TopologyTestDriver(risk, { startMs: START_MS })
-  let number = 0
-  const pay = (user: string, cents: number, atMs: number, merchant = 'bakery') => {
-    const transaction: Transaction = { transactionId: `t-${(number += 1)}`, cents, merchant }
-    return driver.input(transactions).send(user, transaction, { timestampMs: START_MS + atMs })
-  }
-  /** Of the alerts since the last call, those with this reason. */
-  const told = (reason: Reason) =>
-    driver
-      .output(alerts)
-      .records()
-      .filter(({ value }) => value.reason === reason)
-      .map(({ key, value }) => ({ user: key, ...value }))
-  return { driver, pay, told, [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() }
-}
+describe('a transaction', () => {
+  test('is assessed beside the average of the last ten, at the time at which it was made', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(5), 3_000)
+    await user.wait('1h')
+    await user.pays(2_500)
+    const [, , , , , sixth, seventh] = (await user.assessed()).map(([, each]) => each)
+    expect(sixth).toEqual({
+      ...{ transactionId: 'tx-6', amount: 3_000, merchant: 'bakery', atMs: START_MS },
+      ...{ usual: 2_000, merchantScore: 0.1, reasons: [] },
+    })
+    expect(seventh).toMatchObject({ usual: 13_000 / 6, atMs: START_MS + 3_600_000 })
+  })
 
-test('an amount far above what is usual for the user is told, once there is a usual', async () => {
-  await using run = await open()
-  for (let minute = 0; minute < 4; minute += 1) await run.pay('ada', 1_000, minute * MINUTE_MS)
-  await run.pay('bob', 90_000, 4 * MINUTE_MS)
-  expect(run.told('above-the-usual')).toEqual([])
-  await run.pay('ada', 30_000, 5 * MINUTE_MS)
-  expect(run.told('above-the-usual')).toEqual([
-    {
-      user: 'ada',
-      reason: 'above-the-usual',
-      transactionIds: ['t-6'],
-      detail: '30000 cents, where 6800 are usual',
-    },
+  test('is assessed together with forty-nine others, or after a fifth of a second', async () => {
+    await using user = new UserStory()
+    for (let nth = 0; nth < 60; nth += 1) await user.pay({}, `user-${nth}`)
+    expect(user.driver.output(assessed).values()).toHaveLength(50)
+    expect(await user.assessed()).toHaveLength(10)
+  })
+
+  test('keeps the order of its user', async () => {
+    await using user = new UserStory()
+    for (const amount of [1_001, 1_002, 1_003]) {
+      await user.pay({ amount })
+      await user.pay({ amount }, 'bob')
+    }
+    const amounts = (await user.assessed()).map(([name, { amount }]) => `${name} ${amount}`)
+    expect(amounts).toEqual(
+      [1_001, 1_002, 1_003].flatMap((amount) => [`ada ${amount}`, `bob ${amount}`]),
+    )
+  })
+})
+
+describe('a transaction that is none', () => {
+  test.each([
+    ['JSON that ends too early', '{"transactionId":', 'SyntaxError'],
+    ['nothing', '{"transactionId":"t","amount":0,"merchant":"m"}', 'RangeError'],
+    ['less than nothing', '{"transactionId":"t","amount":-5,"merchant":"m"}', 'RangeError'],
+    ['half a cent', '{"transactionId":"t","amount":0.5,"merchant":"m"}', 'RangeError'],
+    ['a text for an amount', '{"transactionId":"t","amount":"5","merchant":"m"}', 'RangeError'],
+    ['no merchant', '{"transactionId":"t","amount":5}', 'TypeError'],
+  ])('is a dead letter, as it was written: %s', async (_, text, exception) => {
+    await using user = new UserStory()
+    await user.text(text)
+    expect(user.deadLetters()).toMatchObject([
+      { key: Buffer.from('ada'), value: Buffer.from(text), topic: 'transactions', exception },
+    ])
+    expect(await user.assessed()).toEqual([])
+  })
+
+  test('counts in no average, no sum and no pattern', async () => {
+    await using user = new UserStory()
+    await user.pays(100, 100, 100)
+    await user.pay({ amount: -1 })
+    await user.pays(60_000)
+    expect(await user.broken()).toEqual([['card tried out', 'tx-5']])
+  })
+})
+
+describe('the rate limit', () => {
+  test('lets a hundred a second of a user through, and sets the others aside', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(101))
+    expect(user.tooFast().map(([, { transactionId }]) => transactionId)).toEqual(['tx-101'])
+    expect(await user.assessed()).toHaveLength(100)
+  })
+
+  test('is that of each user', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(101))
+    await user.pay({}, 'bob')
+    expect(user.tooFast()).toHaveLength(1)
+  })
+
+  test('goes on with event time', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(100))
+    await user.wait('500ms')
+    await user.pays(...usually(51))
+    expect(user.tooFast()).toHaveLength(1)
+  })
+})
+
+describe('an unusual amount', () => {
+  test('is one of more than three times the average of the last ones', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(5), 6_000, 8_001)
+    expect(await user.alerts()).toEqual([
+      [
+        'ada',
+        {
+          transactionId: 'tx-7',
+          reasons: [{ rule: 'unusual amount', value: 8_001, limit: 8_000 }],
+        },
+      ],
+    ])
+  })
+
+  test('is none of somebody of whom little is known', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(4), 40_000)
+    expect(await user.broken()).toEqual([])
+  })
+
+  test('is usual when it has happened often enough', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(10), ...Array.from({ length: 10 }, () => 7_000))
+    expect(await user.broken()).toEqual([['unusual amount', 'tx-11']])
+    await user.pays(20_000)
+    expect(await user.broken()).toEqual([])
+  })
+})
+
+test('a risky merchant is told of from fifty on, beside whatever else is wrong', async () => {
+  await using user = new UserStory()
+  await user.pays(...usually(5))
+  await user.pay({ amount: 5_000, merchant: 'casino-royale' })
+  await user.pay({ amount: 5_001, merchant: 'casino-royale' })
+  await user.pay({ amount: 50_000, merchant: 'casino-royale' })
+  expect(await user.broken()).toEqual([
+    ['risky merchant', 'tx-7'],
+    ['unusual amount', 'tx-8'],
+    ['risky merchant', 'tx-8'],
   ])
 })
 
-test('the usual is that of the last ten: who spends more from now on is told a few times', async () => {
-  await using run = await open()
-  for (let minute = 0; minute < 12; minute += 1) await run.pay('ada', 1_000, minute * MINUTE_MS)
-  for (let minute = 12; minute < 24; minute += 1) await run.pay('ada', 9_000, minute * MINUTE_MS)
-  const ids = run.told('above-the-usual').flatMap(({ transactionIds }) => transactionIds)
-  expect(ids).toEqual(['t-13', 't-14'])
+describe('what a user spends in an hour', () => {
+  test('is told of once when it passes 2,000, with the transaction that made it pass', async () => {
+    await using user = new UserStory()
+    for (let minute = 0; minute < 50; minute += 1) {
+      await user.pays(4_500)
+      await user.wait('1m')
+    }
+    expect(await user.alerts()).toEqual([
+      [
+        'ada',
+        {
+          transactionId: 'tx-45',
+          reasons: [{ rule: 'too much in an hour', value: 202_500, limit: 200_000 }],
+        },
+      ],
+    ])
+  })
+
+  test('is told of again after an hour', async () => {
+    await using user = new UserStory()
+    for (let nth = 0; nth < 90; nth += 1) {
+      await user.pays(5_100)
+      await user.wait('90s')
+    }
+    // Forty of them are too much: those of the first hour, and those from 1:05 on.
+    expect(await user.broken()).toEqual([
+      ['too much in an hour', 'tx-40'],
+      ['too much in an hour', 'tx-84'],
+    ])
+  })
+
+  test('is also how often something was spent', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(51))
+    expect(await user.broken()).toEqual([['too often in an hour', 'tx-51']])
+  })
+
+  test('slides: what comes within one hour counts, also across two hours of the clock', async () => {
+    await using user = new UserStory()
+    await user.wait('40m')
+    await user.pays(...usually(30))
+    await user.wait('30m')
+    await user.pays(...usually(21))
+    expect(await user.broken()).toEqual([['too often in an hour', 'tx-51']])
+  })
+
+  test('is forgotten after an hour', async () => {
+    await using user = new UserStory()
+    await user.pays(...usually(30))
+    await user.wait('60m')
+    await user.pays(...usually(30))
+    expect(await user.broken()).toEqual([])
+  })
 })
 
-test('more than a hundred transactions of a user in a second are told, and others pass', async () => {
-  await using run = await open()
-  for (let count = 0; count < 103; count += 1) await run.pay('ada', 100, 1)
-  await run.pay('bob', 100, 1)
-  expect(run.told('too-many-a-second').map(({ transactionIds }) => transactionIds)).toEqual([
-    ['t-101'],
-    ['t-102'],
-    ['t-103'],
-  ])
-  await run.driver.advanceTime('1s')
-  expect(run.driver.output(scored).records()).toHaveLength(101)
-})
+describe('a card that is tried out', () => {
+  test('is one with three small sums or more, and then a large one', async () => {
+    await using user = new UserStory()
+    await user.pays(100, 200, 300, 499, 50_001)
+    expect(await user.alerts()).toEqual([
+      ['ada', { transactionId: 'tx-5', reasons: [{ rule: 'card tried out', value: 4, limit: 2 }] }],
+    ])
+  })
 
-test('an hour in which a user spends too much is told when it is over', async () => {
-  await using run = await open()
-  for (let minute = 0; minute < 50; minute += 10) await run.pay('ada', 120_000, minute * MINUTE_MS)
-  await run.pay('bob', 100, 41 * MINUTE_MS)
-  expect(run.told('spending-of-an-hour')).toEqual([])
-  await run.pay('bob', 100, 130 * MINUTE_MS)
-  const hours = run.told('spending-of-an-hour')
-  expect(hours.length).toBeGreaterThan(0)
-  expect(hours[0]).toMatchObject({ user: 'ada', detail: '600000 cents in 5 transactions' })
-  const sums = run.driver.output(spending).keyValues()
-  expect(sums).toContainEqual(['ada', { transactions: 5, cents: 600_000 }])
-})
+  test.each([
+    ['two small sums', [100, 200, 60_000]],
+    ['something else in between', [100, 200, 300, 2_000, 60_000]],
+    ['no large sum', [100, 200, 300, 400]],
+  ])('is none with %s', async (_, amounts) => {
+    await using user = new UserStory()
+    await user.pays(...amounts)
+    expect(await user.broken()).toEqual([])
+  })
 
-test('small amounts and then a large one within ten minutes are told', async () => {
-  await using run = await open()
-  for (let minute = 0; minute < 3; minute += 1) await run.pay('ada', 100, minute * MINUTE_MS)
-  await run.pay('ada', 3_000, 4 * MINUTE_MS)
-  await run.pay('ada', 80_000, 9 * MINUTE_MS)
-  expect(run.told('small-ones-before-a-large-one')).toMatchObject([
-    { user: 'ada', transactionIds: ['t-1', 't-2', 't-3', 't-5'] },
-  ])
-  for (let minute = 20; minute < 23; minute += 1) await run.pay('bob', 100, minute * MINUTE_MS)
-  await run.pay('bob', 80_000, 30 * MINUTE_MS)
-  expect(run.told('small-ones-before-a-large-one')).toEqual([])
-})
-
-test('merchants are asked about in batches, of fifty or of a fifth of a second', async () => {
-  await using run = await open()
-  await run.pay('ada', 100, 1, 'casino-royal')
-  await run.pay('bob', 100, 2)
-  expect(run.driver.output(scored).records()).toEqual([])
-  await run.driver.advanceTime('200ms')
-  expect(run.driver.output(scored).keyValues()).toEqual([
-    ['ada', { transactionId: 't-1', cents: 100, merchant: 'casino-royal', merchantRisk: 90 }],
-    ['bob', { transactionId: 't-2', cents: 100, merchant: 'bakery', merchantRisk: 10 }],
-  ])
-  expect(run.told('risky-merchant')).toMatchObject([{ user: 'ada', transactionIds: ['t-1'] }])
-  for (let count = 0; count < 50; count += 1) await run.pay(`user-${count}`, 100, 3)
-  await run.driver.settled()
-  expect(run.driver.output(scored).records()).toHaveLength(50)
-})
-
-test('what is no transaction is a dead letter, and stops nobody', async () => {
-  await using run = await open()
-  await run.driver.input(transactions).sendBytes(Buffer.from('ada'), Buffer.from('{"cents":'))
-  await run.pay('ada', -5, 1)
-  await run.pay('ada', 100, 2)
-  expect(run.driver.deadLetters()).toMatchObject([
-    { code: 'SERDE_FAILED', offset: 0 },
-    { code: 'PROCESSING_FAILED', node: 'check', offset: 1 },
-  ])
-  await run.driver.advanceTime('1s')
-  expect(run.driver.output(scored).records()).toHaveLength(1)
+  test('is none when the large sum comes ten minutes later', async () => {
+    await using user = new UserStory()
+    await user.pays(100, 200, 300)
+    await user.wait('10m')
+    await user.pays(60_000)
+    expect(await user.broken()).toEqual([])
+  })
 })

@@ -1,109 +1,59 @@
-import {
-  allOf,
-  averageOf,
-  countOf,
-  deadLetters,
-  exponential,
-  hopping,
-  json,
-  keyValueStore,
-  lastOf,
-  string,
-  sumOf,
-  topic,
-  topology,
-} from 'millrace'
-import { merchantRisks } from './risk/merchant-risks.ts'
-import type { HourlySpending, RiskAlert, ScoredTransaction, Transaction } from './risk/model.ts'
-import {
-  aboveTheUsual,
-  cardTried,
-  checked,
-  riskyMerchant,
-  tooMuchInAnHour,
-  USUAL_OF_LAST,
-  type Usual,
-} from './risk/rules.ts'
+import { deadLetters, exponential, hopping, json, string, topic, topology } from 'millrace'
+import { alertOf, assessAll, unpacked } from './risk/assess.ts'
+import { cardTried, cardTriedAlert } from './risk/card-tried.ts'
+import { checked } from './risk/check.ts'
+import { passedLimits, spending } from './risk/hour.ts'
+import type { Alert, Assessed, Transaction } from './risk/model.ts'
+import { rules } from './risk/rules.ts'
+import { compareWithUsual, lastAmounts } from './risk/usual.ts'
 
-/** By user, as everything here. */
 export const transactions = topic('transactions', { key: string, value: json<Transaction>() })
-export const scored = topic('transactions.scored', {
-  key: string,
-  value: json<ScoredTransaction>(),
-})
-export const spending = topic('risk.spending', { key: string, value: json<HourlySpending>() })
-export const alerts = topic('risk.alerts', { key: string, value: json<RiskAlert>() })
+export const tooFast = topic('transactions.too-fast', { key: string, value: json<Transaction>() })
+export const assessed = topic('transactions.assessed', { key: string, value: json<Assessed>() })
+export const alerts = topic('risk.alerts', { key: string, value: json<Alert>() })
 export const failed = deadLetters('risk.dead-letters')
 
 export default topology('risk', { deadLetters: failed }, (builder) => {
-  // Bad transactions, and those that cannot be read, go to the dead letters.
-  const all = builder.stream(transactions).mapValues(checked, { name: 'check' })
-
-  // No user makes a hundred a second: what is beyond that is told, and looked at no further.
-  const within = all.rateLimit({
-    name: 'user-limit',
-    records: 100,
-    per: '1s',
-    clock: 'event-time',
-    overflow: 'side-output',
-  })
-  within.overflow
-    .mapValues(({ transactionId }): RiskAlert => ({
-      reason: 'too-many-a-second',
-      transactionIds: [transactionId],
-      detail: 'more than 100 transactions in a second',
-    }))
-    .to(alerts)
-
-  // Each transaction against the average of the user's last ten.
-  const usual = keyValueStore('usual', { key: string, value: json<unknown>(), cached: false })
-  within
-    .groupByKey()
-    .aggregate(
-      allOf({
-        count: countOf(),
-        average: averageOf(({ cents }: Transaction) => cents, { last: USUAL_OF_LAST }),
-        latest: lastOf((transaction: Transaction) => transaction),
-      }),
-      { store: usual },
-    )
-    .toStream()
-    .flatMapValues((user) => aboveTheUsual(user as Usual))
-    .to(alerts)
-
-  // What a user spends in an hour, looked at every five minutes.
-  const hours = within
-    .groupByKey()
-    .windowedBy(hopping('1h', { advance: '5m', grace: '1m', emit: 'on-close' }))
-    .aggregate(
-      allOf({ transactions: countOf(), cents: sumOf(({ cents }: Transaction) => cents) }),
-      // For a day, so that none is lost when nobody pays for hours.
-      { store: 'spending-by-hour', retention: '1d' },
-    )
-    .toStream()
-    .flatMap((hour, { key }) => (hour === null ? [] : [[key.key, hour] as const]))
-  hours.to(spending)
-  hours.flatMapValues(tooMuchInAnHour).to(alerts)
-
-  // Merchants are asked about fifty at a time.
-  const withRisk = within
-    .buffer({ name: 'merchant-batch', records: 50, time: '200ms', by: 'partition' })
-    .mapValuesAsync(merchantRisks, {
-      name: 'merchant-risks',
-      key: string,
-      retry: { attempts: 5, backoff: exponential('100ms', '10s') },
+  // Rate limit: what a robot sends is set aside. By event time, so that a replay decides the same.
+  const accepted = builder
+    .stream(transactions)
+    .mapValues(checked, { name: 'check' })
+    .rateLimit({
+      ...rules.rateLimit,
+      ...{ name: 'transactions-per-user', overflow: 'side-output', clock: 'event-time' },
     })
-    .flatMap((batch) => batch.map(({ key, value }) => [key, value] as const))
-  withRisk.to(scored)
-  withRisk.flatMapValues(riskyMerchant).to(alerts)
+  accepted.overflow.to(tooFast)
 
-  // Small amounts, then a large one.
-  within
-    .detect(cardTried)
-    .mapValues(({ small, large }): RiskAlert => ({
-      reason: 'small-ones-before-a-large-one',
-      transactionIds: [...small, large].map(({ transactionId }) => transactionId),
-      detail: `${large.cents} cents after ${small.length} small ones`,
-    }))
+  // State by key: each transaction beside the average of the user's last ten. Then one call for up
+  // to fifty of them, which adds what is known of their merchants.
+  const known = accepted
+    .processValues(compareWithUsual, { name: 'compare-with-usual', stores: [lastAmounts] })
+    .buffer({ name: 'to-be-assessed', by: 'partition', records: 50, time: '200ms' })
+    .mapValuesAsync(assessAll, {
+      name: 'assess',
+      retry: { attempts: 5, backoff: exponential('100ms', '5s') },
+    })
+    .process(unpacked, { name: 'unpack' })
+  known.to(assessed)
+  known
+    .filter(({ reasons }) => reasons.length > 0)
+    .mapValues(alertOf)
     .to(alerts)
+
+  // Windows: what a user spends in an hour, looked at every five minutes. Of twelve windows that
+  // pass a limit together the first is told of.
+  accepted
+    .groupByKey()
+    .windowedBy(hopping('1h', { advance: '5m', grace: '1m' }))
+    .aggregate(spending, { store: { name: 'spending-per-hour', cached: false } })
+    .toStream()
+    .flatMap((spent, { key: { key: user } }) => passedLimits(spent).map((alert) => [user, alert]))
+    .dedupe({
+      by: ({ reasons }) => reasons[0]?.rule,
+      ...{ within: '1h', store: 'told-per-hour', key: string },
+    })
+    .to(alerts)
+
+  // Pattern: a card is tried out with small sums before a large one.
+  accepted.detect(cardTried).mapValues(cardTriedAlert).to(alerts)
 })

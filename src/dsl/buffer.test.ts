@@ -140,6 +140,26 @@ describe('a buffer by partition', () => {
     ])
     expect([...driver.store('gathered').all()]).toEqual([])
   })
+
+  test('is what a call for many records needs', async () => {
+    const built = topology('called', { deadLetters: failed }, (builder) => {
+      builder
+        .stream(items)
+        .selectKey((value) => `item ${value}`)
+        .buffer({ name: 'gathered', records: 2, by: 'partition', key: string })
+        .mapValuesAsync((batch) => Promise.resolve(batch.map(({ key }) => [key, [1]] as const)), {
+          name: 'ask',
+        })
+        .flatMap((answers) => answers)
+        .to(batches)
+    })
+    await using driver = new TopologyTestDriver(built)
+    for (const value of [1, 2]) await driver.input(items).send('a', value)
+    expect(driver.output(batches).keyValues()).toEqual([
+      ['item 1', [1]],
+      ['item 2', [1]],
+    ])
+  })
 })
 
 describe('a batch that fails further on', () => {

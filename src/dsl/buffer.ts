@@ -54,10 +54,12 @@ export function bufferByPartition(
   const spec = waitingStore(name, { key: nullable(bytes) as AnySerde, value: pair })
   flow.graph.addStore(spec)
   const place = { store: name, key: spec.key, value: spec.waiting as AnySerde }
-  return addBuffer(flow, { ...limits, by: 'partition', place }, { rekeyed: true })
+  // A batch has no key: whatever becomes of it, no other partition is concerned.
+  const noKey = { key: ownKey, rekeyed: false }
+  return addBuffer(flow, { ...limits, by: 'partition', place }, noKey)
 }
 
-const addBuffer = (flow: Flow, step: Buffering, changes: { readonly rekeyed?: true }): Flow =>
+const addBuffer = (flow: Flow, step: Buffering, changes: Parameters<typeof after>[2]): Flow =>
   after(
     flow,
     {

@@ -69,7 +69,7 @@ export const addStep = (
 export const after = <F extends Pick<Flow, 'graph' | 'from'>>(
   flow: F,
   step: Step,
-  changes: Partial<Pick<Flow, 'value' | 'rekeyed'>> = {},
+  changes: Partial<Pick<Flow, 'key' | 'value' | 'rekeyed'>> = {},
 ): F => ({
   ...flow,
   ...changes,

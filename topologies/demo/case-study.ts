@@ -12,6 +12,8 @@ export interface CaseStudy {
   readonly inputs: readonly string[]
   /** Topics that the topology writes and reads itself. */
   readonly loops: readonly string[]
+  /** Its repartition topics: what is in them is still to be processed, too. */
+  readonly internal: readonly string[]
   /** From the top of the screen. */
   readonly outputs: readonly Output[]
   /** `run` is what the names in it have in common: those of this run are known by it. */
@@ -20,9 +22,9 @@ export interface CaseStudy {
   readonly newFollower: (run: string) => Follower
   /**
    * Written to each partition, again and again, when all else is written and processed: event time
-   * moves with records only, and what waits for it would wait for ever.
+   * moves with records only, and what waits for it would wait for ever. Undefined: nothing does.
    */
-  readonly closing: (partition: number, round: number) => GeneratedRecord
+  readonly closing?: (partition: number, round: number) => GeneratedRecord
   readonly newAudit: (run: string) => Audit
 }
 

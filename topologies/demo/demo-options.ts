@@ -3,7 +3,7 @@ import { StreamsError } from '../../src/core/errors.ts'
 
 export interface DemoOptions {
   /** The case study. */
-  readonly name: 'orders'
+  readonly name: 'orders' | 'risk'
   /** Input records to generate; 0 goes on until Ctrl-C. */
   readonly records: number
   /** Records a second. */
@@ -16,7 +16,10 @@ export interface DemoOptions {
   readonly json: boolean
 }
 
-export const demoUsage = `usage: npm start -- [orders] [options]
+export const demoUsage = `usage: npm start -- [orders|risk] [options]
+
+  orders         orders and their payments; the default
+  risk           transactions of users, watched for fraud
 
   --records N    input records to generate (20000); 0 goes on until Ctrl-C
   --rate N       records a second (2500)
@@ -29,7 +32,7 @@ export function demoOptions(args: readonly string[]): DemoOptions | 'help' {
   const { values, positionals } = parse(args)
   if (values.help === true) return 'help'
   const [name = 'orders', ...others] = positionals
-  if (name !== 'orders' || others.length > 0) {
+  if ((name !== 'orders' && name !== 'risk') || others.length > 0) {
     throw bad(`there is no demo "${positionals.join(' ')}"`)
   }
   return {

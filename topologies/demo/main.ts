@@ -17,6 +17,7 @@ const PARTITIONS = 4
 
 const caseStudies: Readonly<Record<DemoOptions['name'], () => Promise<CaseStudy>>> = {
   orders: async () => (await import('./orders/orders-study.ts')).ordersStudy,
+  risk: async () => (await import('./risk/risk-study.ts')).riskStudy,
 }
 
 const say = (line: string): void => {

@@ -51,11 +51,11 @@ export class Observer {
     partitions: number,
     follower: Follower,
   ) {
-    const { inputs, loops, outputs } = study
+    const { inputs, loops, internal, outputs } = study
     this.#port = port
     this.#study = study
     this.#follower = follower
-    this.#inputs = partitionsOf([...inputs, ...loops], partitions)
+    this.#inputs = partitionsOf([...inputs, ...loops, ...internal], partitions)
     this.#outputs = partitionsOf([...loops, ...outputs.map(({ topic }) => topic)], partitions)
     this.#fetcher = new Fetcher({
       port,

@@ -1,31 +1,43 @@
-/** What a user does with a card. Money is whole cents. */
+/** Somebody pays. Keyed by user. */
 export interface Transaction {
   readonly transactionId: string
-  readonly cents: number
+  /** In cents. */
+  readonly amount: number
   readonly merchant: string
 }
 
-/** With what is known of the merchant, from 0 (fine) to 100 (a fraud). */
-export interface ScoredTransaction extends Transaction {
-  readonly merchantRisk: number
+/** A transaction beside what its user has spent before. */
+export interface Compared extends Transaction {
+  readonly atMs: number
+  /** The average of the last ten, in cents; null where too little is known of the user. */
+  readonly usual: number | null
 }
 
-/** What a user spent in an hour. */
-export interface HourlySpending {
-  readonly transactions: number
-  readonly cents: number
+/** What was found out about a transaction. */
+export interface Assessed extends Compared {
+  /** Of the merchant: from 0, who is trusted, to 1. */
+  readonly merchantScore: number
+  /** None, most of the time. */
+  readonly reasons: readonly Reason[]
 }
 
-export type Reason =
-  | 'above-the-usual'
-  | 'risky-merchant'
-  | 'spending-of-an-hour'
-  | 'small-ones-before-a-large-one'
-  | 'too-many-a-second'
+export type Rule =
+  | 'unusual amount'
+  | 'risky merchant'
+  | 'too much in an hour'
+  | 'too often in an hour'
+  | 'card tried out'
 
-export interface RiskAlert {
-  readonly reason: Reason
-  /** Of the transactions it is about; none where it is about a time. */
-  readonly transactionIds: readonly string[]
-  readonly detail: string
+/** A rule that a transaction broke, with what it came to and what it may come to. */
+export interface Reason {
+  readonly rule: Rule
+  readonly value: number
+  readonly limit: number
+}
+
+/** Somebody should look at it. Keyed by user. */
+export interface Alert {
+  /** The one that broke the rules. */
+  readonly transactionId: string
+  readonly reasons: readonly Reason[]
 }

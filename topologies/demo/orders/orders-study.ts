@@ -53,6 +53,7 @@ export const ordersStudy: CaseStudy = {
   file: 'topologies/orders.ts',
   inputs: [commands.name, payments.name],
   loops: [recovered.name],
+  internal: [],
   outputs,
   workload: orderWorkload,
   inputInWords: ({ topic, value }) =>
