@@ -6,7 +6,12 @@ import { directoryStorage } from '../src/runtime/state-directory/directory-stora
 import type { Order } from '../topologies/orders/model.ts'
 import { connectTo } from './support/kafka-client.ts'
 import { Project, repository, type Running } from './support/millrace-command.ts'
-import { actualOutcome, expectedOutcome, firstDifference } from './support/orders-account.ts'
+import {
+  actualOutcome,
+  expectedOutcome,
+  firstDifference,
+  untilGivenUp,
+} from './support/orders-account.ts'
 import {
   createOrdersTopics,
   ordersFiles,
@@ -32,6 +37,12 @@ const project = new Project({
   ...Object.fromEntries(ordersFiles.map((file) => [`orders/${file}`, source(`orders/${file}`)])),
   'orders/decider.ts': withBug,
 })
+
+const stores = [
+  ...['order', 'charge-again-under-way', 'seen-payments', 'payment-order-left'],
+  ...['payment-order-right', 'payment-order-left-unmatched', 'failed-payment'],
+  'failed-payment-times',
+]
 
 /** What the local stores of a stopped process hold. */
 async function localOrders(directory: string): Promise<ReadonlyMap<string, Order>> {
@@ -87,17 +98,20 @@ test('state and events are as if the bug had never been', { retry: 0 }, async ()
   expect(dry.stdout.split('\n').filter((line) => !line.startsWith('  orders.commands-'))).toEqual([
     'replay of application "orders"',
     expect.stringMatching(/^ {2}partition +from +to$/),
-    ...[0, 1, 2, 3].map(
-      (partition) => `  payments-${partition}  ${''.padEnd(18)}0${''.padEnd(13)}0`,
+    ...[0, 1, 2, 3].flatMap((partition) =>
+      [`  payments-${partition}`, `  payments.recovered-${partition}`].map(
+        (name) => `${name.padEnd(35)}0${''.padEnd(13)}0`,
+      ),
     ),
-    'State is built anew, on every machine: order.',
-    '  deleted: orders-order-changelog',
+    `State is built anew, on every machine: ${stores.join(', ')}.`,
+    ...stores.map((store) => `  deleted: orders-${store}-changelog`),
     '',
   ])
   await vi.waitUntil(async () => (await replay('--empty-outputs', '--yes')).code === 0, 30_000)
   {
     await using first = start('first')
     await untilProcessed(port, 'orders', PARTITIONS, 60_000)
+    await untilGivenUp(port, expected)
     first.signal('SIGTERM')
     expect((await first.finished).code).toBe(0)
   }
@@ -108,9 +122,10 @@ test('state and events are as if the bug had never been', { retry: 0 }, async ()
   await writeCommands(port, { records: 1_000, rate: 2_000, seed: 1 })
   await using second = start('second')
   await untilProcessed(port, 'orders', PARTITIONS, 60_000)
+  const more = await expectedOutcome(port, PARTITIONS)
+  await untilGivenUp(port, more)
   second.signal('SIGTERM')
   expect((await second.finished).code).toBe(0)
-  const more = await expectedOutcome(port, PARTITIONS)
   expect(firstDifference(await actualOutcome(port, 'orders', PARTITIONS), more)).toBeUndefined()
   expect(await localOrders('second')).toEqual(more.orders)
   project[Symbol.dispose]()
