@@ -12,7 +12,8 @@ const ORDERS = 10_000
 const KEYS = 2_000
 const STEP_MS = 100
 const WITHIN_MS = 60_000
-const START_MS = 1_700_000_000_000
+/** Not long ago: what is old, Kafka deletes at once. */
+const START_MS = Math.floor(systemClock.nowMs() / 1_000) * 1_000 - 7_200_000
 
 const brokers = inject('kafkaBrokers')
 const name = uniqueName()
