@@ -7,7 +7,7 @@ import { PlainRisk } from './plainly.ts'
 import { START_MS } from './user-story.fixtures.ts'
 import { riskWorkload } from './workload.ts'
 
-const RECORDS = 1_500
+const RECORDS = 1_000
 
 function workload(seed: number, records = RECORDS): readonly GeneratedRecord[] {
   const generated = riskWorkload(seed)
