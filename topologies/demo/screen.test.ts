@@ -17,6 +17,7 @@ const view: View = {
   written: 15_000,
   wanted: 20_000,
   isStopping: false,
+  isWritten: false,
   input: [
     {
       topic: 'orders.commands',
@@ -109,6 +110,12 @@ describe('the screen of the demo', () => {
       'Stopping: what is written is still processed. Ctrl-C again ends at once.',
     )
     expect(lines[5]).toBe('lag                   ?  records not processed yet')
+  })
+
+  test('says what it waits for when all is written', () => {
+    expect(shown({ ...view, isWritten: true }, 100).at(-1)).toBe(
+      'All is written. What waits comes out, then the account is closed.',
+    )
   })
 
   test('shows no end where there is none', () => {

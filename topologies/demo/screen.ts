@@ -18,6 +18,8 @@ export interface View {
   /** 0: without end. */
   readonly wanted: number
   readonly isStopping: boolean
+  /** All input is written; what waits is still to come out. */
+  readonly isWritten: boolean
   readonly input: readonly GeneratedRecord[]
   readonly seen: Seen
   /** Records a second, now. */
@@ -76,11 +78,15 @@ export function screenOf(view: View, columns: number): readonly Line[] {
     ...padded(input, SHOWN_IN).map(shownLine),
     [['dim', 'what comes out']],
     ...padded(seen.latest, SHOWN_OUT).map(shownLine),
-    [['dim', view.isStopping ? STOPPING : 'Ctrl-C stops and closes the account.']],
+    [['dim', footerOf(view)]],
   ]
 }
 
-const STOPPING = 'Stopping: what is written is still processed. Ctrl-C again ends at once.'
+function footerOf({ isStopping, isWritten }: View): string {
+  if (isStopping) return 'Stopping: what is written is still processed. Ctrl-C again ends at once.'
+  if (isWritten) return 'All is written. What waits comes out, then the account is closed.'
+  return 'Ctrl-C stops and closes the account.'
+}
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times`)
 

@@ -63,6 +63,7 @@ export async function watch(watched: Watched): Promise<void> {
       written: look.in,
       wanted: options.records,
       isStopping: writer.isStopped,
+      isWritten,
       input: writer.latest,
       seen,
       rates: { in: rateBetween(before, look, 'in'), out: rateBetween(before, look, 'out') },
