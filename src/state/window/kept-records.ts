@@ -51,6 +51,7 @@ export class KeptRecords<K, V> implements RecordRows<K, V> {
     )
     // Before the observed time moves: that decides where the filters begin.
     this.#remember(keyBytes, startMs, owned(value), valueBytes.length)
+    if (saved.observedMs < 0) this.#rows.begin(startMs)
     if (startMs > saved.observedMs) saved.observedMs = startMs
     const text = layout.localText(keyBytes, startMs, sequence)
     this.#rows.rows.buffer.putNew(text, timestampedText(valueBytes, timestampMs))

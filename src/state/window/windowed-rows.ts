@@ -118,6 +118,11 @@ export class WindowedRows<K, V> {
     return this.rows.restoredEntry(this.layout.fromChangelog(key), value, timestampMs)
   }
 
+  /** With the first row there ever was: nothing can have expired before it. */
+  begin(timeMs: number): void {
+    this.#expiry.passOver(this.#liveFrom(timeMs))
+  }
+
   /** After a put: deletes some of what has expired meanwhile. */
   wrote(): void {
     if (!this.#expiry.isDue()) return
