@@ -148,17 +148,21 @@ const nextOf = (rows: Iterator<Row, undefined> | undefined): Row | undefined => 
 class Waiting {
   readonly rows: KeyValueStore<WaitingKey<unknown>, unknown>
   readonly #forthMs: number
+  /** Nothing waits that is later. */
+  #latestMs: number
 
   constructor(context: OperatorContext, store: string, forthMs: number) {
     this.rows = context.store(store)
     this.#forthMs = forthMs
+    this.#latestMs = this.lastMs() ?? -1
   }
 
-  /** Records of one key and time are numbered. */
+  /** Records of one key and time are numbered; of a later time than all others it is the first. */
   add(key: unknown, timestampMs: number, value: unknown): void {
-    const number = leastFree((each) => {
-      return this.rows.get({ timestampMs, key, number: each }) === undefined
-    })
+    const isFree = (number: number): boolean =>
+      this.rows.get({ timestampMs, key, number }) === undefined
+    const number = timestampMs > this.#latestMs ? 0 : leastFree(isFree)
+    if (timestampMs > this.#latestMs) this.#latestMs = timestampMs
     this.rows.put({ timestampMs, key, number }, value, timestampMs)
   }
 
