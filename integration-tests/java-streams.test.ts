@@ -15,8 +15,10 @@ import { repository, start } from './support/millrace-command.ts'
 import { readAll } from './support/orders-account.ts'
 
 const PARTITIONS = 4
-const START_MS = 1_700_000_040_000
 const KEYS = 40
+const MINUTE_MS = 60_000
+/** Not long ago, for Kafka deletes what is old, and no record is of tomorrow. */
+const START_MS = (Math.floor(systemClock.nowMs() / MINUTE_MS) - KEYS) * MINUTE_MS
 
 const brokers = inject('kafkaBrokers')
 const name = uniqueName()
