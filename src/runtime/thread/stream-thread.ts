@@ -2,24 +2,20 @@ import type { Clock } from '../../core/clock.ts'
 import { assert } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { newThreadCounters } from '../../core/metrics.ts'
-import type { TaskId } from '../../core/task-id.ts'
 import { Wakeup } from '../../core/wakeup.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import { GroupMembership } from '../../kafka/client/group-membership.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
-import type { StateBackend } from '../../state/backend.ts'
-import type { StoreSpec } from '../../state/store-spec.ts'
 import type { Topology } from '../../topology/topology.ts'
-import type { AssignedTask } from '../assignment/subscription.ts'
 import { Committer } from '../commit/committer.ts'
 import { GlobalReader } from '../global/global-reader.ts'
 import type { GlobalStore } from '../global/global-store.ts'
 import { explained } from '../reaction.ts'
 import { Restorer } from '../restore/restorer.ts'
 import { placeOfFailure } from '../task/failed-task.ts'
-import { Task } from '../task/task.ts'
+import type { Task } from '../task/task.ts'
 import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
 import { globalPlace, isTask, type LocalStorage, type Place } from './local-storage.ts'
@@ -28,7 +24,7 @@ import { Rebalancer } from './rebalancer.ts'
 import { recoveryFrom, recoveryPauseMs, type Recovery } from './recovery.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { resetPolicies, startPositions, type Positions } from './start-positions.ts'
-import { storeCount } from './store-count.ts'
+import { TaskFactory } from './task-factory.ts'
 import { TaskRegistry } from './task-registry.ts'
 import type { ThreadConfig } from './thread-config.ts'
 import type { ThreadSnapshot } from './thread-snapshot.ts'
@@ -73,14 +69,13 @@ export class StreamThread {
   readonly #restorer: Restorer
   readonly #membership: GroupMembership
   readonly #outgoing: Outgoing
+  readonly #factory: TaskFactory
   readonly #tasks: TaskRegistry
   readonly #rebalancer: Rebalancer
   readonly #committer: Committer
   readonly #purge: RepartitionPurge
   readonly #turns: Turns
   readonly #vitals: Vitals
-  /** To be opened without a record cache, until they have committed. */
-  readonly #uncached = new Set<TaskId>()
   /** In a row, without a commit in between. */
   #failures = 0
   #state: ThreadState = 'created'
@@ -131,7 +126,15 @@ export class StreamThread {
       storage,
       startPositions: (sources) => startPositions(positions, sources),
       prepareOutputs: () => this.#outgoing.prepare(),
-      createTask: (plan, backend) => this.#createTask(plan, backend, supply),
+      createTask: (plan, backend) => this.#factory.create(plan, backend, this.#tasks.ids),
+    })
+    this.#factory = new TaskFactory({
+      ...options,
+      supply,
+      globalStore: this.#globals.store,
+      collector: this.#outgoing.collector,
+      counters: this.#counters,
+      onCommitRequest: this.#committer.request,
     })
     this.#turns = new Turns(clock, this.#outgoing.isFull, this.#vitals.processing)
     this.#purge = new RepartitionPurge({ port, clock, logger, topology, applicationId })
@@ -145,34 +148,6 @@ export class StreamThread {
       commitAll: () => this.#commitAll(),
       abandon: () => this.#abandon(),
       proveCoordinator: this.#outgoing.proveCoordinator,
-    })
-  }
-
-  #createTask(
-    plan: AssignedTask,
-    backend: (kind: StoreSpec['backend']) => StateBackend,
-    supply: InputSupply,
-  ): Task {
-    const { topology, config, clock, logger } = this.#options
-    // All stores of the thread share what it may take; who comes later finds the others here.
-    const stores = Math.max(1, storeCount(topology, this.#tasks.ids))
-    const isUncached = this.#uncached.has(plan.id)
-    return new Task({
-      ...plan,
-      topology,
-      supply,
-      backend,
-      clock,
-      logger,
-      applicationId: config.applicationId,
-      cacheMaxBytes: isUncached ? 0 : Math.floor(config.cacheMaxBytes / stores),
-      readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / (stores + topology.globals.length)),
-      maxTaskIdleMs: config.maxTaskIdleMs,
-      globalStore: this.#globals.store,
-      collector: this.#outgoing.collector,
-      counters: this.#counters,
-      openSerde: this.#options.openSerde,
-      onCommitRequest: this.#committer.request,
     })
   }
 
@@ -298,8 +273,7 @@ export class StreamThread {
     const { running } = this.#tasks
     if (await this.#committer.commit(running, this.#outgoing.producer)) {
       this.#failures = 0
-      // Not before: when two tasks fail in turn, each has to stay without until both are through.
-      for (const { id } of running) this.#uncached.delete(id)
+      this.#factory.committed(running)
     }
     this.#purge.afterCommit(running)
   }
@@ -337,7 +311,7 @@ export class StreamThread {
   async #distrust(place: Place, recovery: Recovery, error: unknown): Promise<void> {
     if (!isTask(place)) await this.#globals.openAnew(error)
     else if (recovery === 'wipe-and-restore') this.#options.storage.wipe(place)
-    else if (recovery === 'without-cache') this.#uncached.add(place)
+    else if (recovery === 'without-cache') this.#factory.withoutCache(place)
   }
 
   async #shutDown(): Promise<void> {
