@@ -44,6 +44,17 @@ export interface RunOptions {
   /** How long a produced record waits for company; default `5ms`. */
   readonly linger?: Duration
   /**
+   * How many other processes keep a copy of each task's state up to date, to take over at once;
+   * default 0.
+   */
+  readonly standbys?: number
+  /**
+   * How many tasks of the group may be warmed up at a time where they are to move to; default 2.
+   */
+  readonly maxWarmups?: number
+  /** Changelog records that a copy may lack and still take its task over; default 10,000. */
+  readonly acceptableLag?: number
+  /**
    * Where health, metrics and state are served over HTTP: `host:port`, or a port alone for
    * loopback; port 0 is any that is free. Default: nowhere.
    */
@@ -90,6 +101,10 @@ export function threadConfigs(
       'Choose a transaction timeout of at least twice the commit interval.',
     )
   }
+  const { standbys = 0, maxWarmups = 2, acceptableLag = 10_000 } = options
+  atLeast(0, standbys, 'standbys of a task')
+  atLeast(1, maxWarmups, 'tasks warmed up at a time')
+  atLeast(0, acceptableLag, 'records of acceptable lag')
   return Array.from({ length: threads }, (_, threadIndex) => ({
     applicationId,
     processId,
@@ -111,7 +126,15 @@ export function threadConfigs(
     compression: options.compression ?? 'none',
     replicationFactor: options.replicationFactor ?? -1,
     lingerMs: durationMs(options.linger ?? '5ms'),
+    standbys,
+    maxWarmups,
+    acceptableLag,
   }))
+}
+
+function atLeast(least: number, given: number, what: string): void {
+  if (Number.isSafeInteger(given) && given >= least) return
+  throw invalid(`${given} ${what}`, `Choose a whole number, ${least} or more.`)
 }
 
 const invalid = (what: string, hint: string): StreamsError =>

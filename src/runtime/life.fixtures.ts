@@ -30,6 +30,9 @@ export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
   compression: 'none',
   replicationFactor: -1,
   lingerMs: 1,
+  standbys: 0,
+  maxWarmups: 2,
+  acceptableLag: 10_000,
 }
 
 const CONNECT_AGAIN_AFTER_MS = 100

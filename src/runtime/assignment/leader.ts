@@ -76,11 +76,13 @@ export async function leaderAssignment(
   const assigned = assignTasks({ tasks: plan.tasks, members: accepted, strangers })
   const assignments = new Map(refused.map(({ memberId, error }) => [memberId, refusal(error)]))
   const describe = describeTasks(plan)
+  const counts = taskCounts(plan)
   let waiting = plan.tasks.length
   for (const [memberId, { active, rejoinAfterRevoke }] of assigned) {
     const tasks = active.map(describe)
     waiting -= active.length
-    assignments.set(memberId, assignmentFor({ tasks, rejoinAfterRevoke, error: undefined }))
+    const assignment = { tasks, counts, rejoinAfterRevoke, error: undefined }
+    assignments.set(memberId, assignmentFor(assignment))
   }
   logger.info(
     { members: members.length, tasks: plan.tasks.length, waiting },
@@ -109,12 +111,18 @@ const otherTopology = new StreamsError('INVALID_TOPOLOGY', {
   hint: 'Stop every instance before starting a version with a changed topology, or give it another application id.',
 })
 
-function describeTasks({ tasks }: PartitionPlan): (id: TaskId) => AssignedTask {
-  const byId = new Map(tasks.map((task) => [task.id, task]))
-  const counts = Map.groupBy(tasks, ({ subTopology }) => subTopology)
+const taskCounts = ({ tasks }: PartitionPlan): ReadonlyMap<number, number> => {
+  const counts = new Map<number, number>()
+  for (const { subTopology } of tasks) counts.set(subTopology, (counts.get(subTopology) ?? 0) + 1)
+  return counts
+}
+
+function describeTasks(plan: PartitionPlan): (id: TaskId) => AssignedTask {
+  const byId = new Map(plan.tasks.map((task) => [task.id, task]))
+  const counts = taskCounts(plan)
   return (id) => {
     const { subTopology = -1, sources = [] } = byId.get(id) ?? {}
-    return { id, sources, partitions: counts.get(subTopology)?.length ?? 0 }
+    return { id, sources, partitions: counts.get(subTopology) ?? 0 }
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { TopicPartition } from '../../core/topic-partition.ts'
 import {
   decodeAssignment,
   decodeSubscription,
@@ -7,6 +8,7 @@ import {
 } from '../../kafka/wire/consumer-protocol.ts'
 import {
   assignmentFor,
+  noAssignment,
   parseAssignment,
   parseSubscription,
   subscriptionMetadata,
@@ -17,6 +19,8 @@ const topology = testTopology((graph) => {
   const byCustomer = graph.repartition(graph.read('orders'), 'by-customer')
   graph.keep('counts', [byCustomer, graph.read(/^payments/)])
 })
+
+const source = (name: string, partition: number): TopicPartition => ({ topic: name, partition })
 
 const json = (fields: object): Uint8Array => new TextEncoder().encode(JSON.stringify(fields))
 
@@ -36,7 +40,13 @@ const metadata = subscriptionMetadata({
     ['1_12', 4_711],
     ['1_3', 0],
   ]),
+  restoring: ['1_12'],
+  standby: ['1_3', '1_4'],
+  caughtUp: ['1_3'],
+  server: 'http://10.0.0.7:8080',
 })
+
+const nothingElse = { restoring: [], standby: [], caughtUp: [], server: undefined }
 
 describe('a subscription', () => {
   test('tells the leader who a member is, what it runs and what it has stored', () => {
@@ -49,6 +59,10 @@ describe('a subscription', () => {
         ['1_12', 4_711],
         ['1_3', 0],
       ]),
+      restoring: ['1_12'],
+      standby: ['1_3', '1_4'],
+      caughtUp: ['1_3'],
+      server: 'http://10.0.0.7:8080',
     })
   })
 
@@ -59,7 +73,11 @@ describe('a subscription', () => {
   test('of a newer release with more fields is read', () => {
     const fields = { processId: 'p', threadIndex: 0, fingerprint: 'f', owned: ['0_0'], stored: {} }
     const newer = subscriptionOf(json({ version: 1, ...fields, rack: 'eu-1' }))
-    expect(parseSubscription(newer)).toEqual({ ...fields, stored: new Map() })
+    expect(parseSubscription(newer)).toEqual({
+      ...fields,
+      ...nothingElse,
+      stored: new Map(),
+    })
   })
 
   test('of a later version is refused with both versions named', () => {
@@ -117,6 +135,11 @@ describe('an assignment', () => {
   test('tells a member its tasks and all that it needs to open them', () => {
     const bytes = assignmentFor({ tasks, rejoinAfterRevoke: true, error: undefined })
     expect(parseAssignment(bytes)).toEqual({
+      ...noAssignment,
+      counts: new Map([
+        [0, 1],
+        [1, 4],
+      ]),
       active: ['0_0', '1_0', '1_3'],
       tasks: [
         tasks[0],
@@ -127,6 +150,35 @@ describe('an assignment', () => {
       rejoinAfterRevoke: true,
       error: undefined,
     })
+  })
+
+  test('tells what to follow, what is to move here and who else there is', () => {
+    const counts = new Map([
+      [0, 1],
+      [1, 4],
+    ])
+    const standby = [
+      tasks[2],
+      { ...tasks[2], id: '1_2', sources: [source('payments-eu', 2)] },
+    ] as const
+    const members = [
+      { processId: 'a', server: 'http://a:8080', active: ['0_0'], standby: ['1_2'] },
+      { processId: 'b', server: undefined, active: ['1_2', '1_3'], standby: [] },
+    ] as const
+    const given = { standby, warmUps: ['1_3'] as const, members, counts }
+    const bytes = assignmentFor({
+      tasks: [tasks[0]],
+      ...given,
+      rejoinAfterRevoke: false,
+      error: undefined,
+    })
+    expect(parseAssignment(bytes)).toEqual({
+      ...noAssignment,
+      ...given,
+      active: ['0_0'],
+      tasks: [tasks[0]],
+    })
+    expect(decodeAssignment(bytes).partitions).toEqual([source('orders', 0)])
   })
 
   test('lists the partitions for the tools of Kafka', () => {
@@ -142,9 +194,7 @@ describe('an assignment', () => {
   test('tells why there are no tasks', () => {
     const error = { code: 'TOPIC_MISSING', message: 'no orders', hint: 'Create it.' } as const
     expect(parseAssignment(assignmentFor({ tasks: [], rejoinAfterRevoke: false, error }))).toEqual({
-      active: [],
-      tasks: [],
-      rejoinAfterRevoke: false,
+      ...noAssignment,
       error,
     })
   })
@@ -159,16 +209,11 @@ describe('an assignment', () => {
   })
 
   test('without any bytes is empty', () => {
-    expect(parseAssignment(new Uint8Array(0))).toEqual({
-      active: [],
-      tasks: [],
-      rejoinAfterRevoke: false,
-      error: undefined,
-    })
+    expect(parseAssignment(new Uint8Array(0))).toEqual(noAssignment)
   })
 
   test('of a newer release with more fields is read', () => {
-    const fields = { version: 1, active: [], counts: {}, topics: {}, standby: ['0_1'] }
+    const fields = { version: 1, active: [], counts: {}, topics: {}, racks: ['eu-1'] }
     expect(parseAssignment(assignmentOf(json(fields)))).toEqual(parseAssignment(new Uint8Array(0)))
   })
 

@@ -32,6 +32,14 @@ export interface SubscriptionOptions {
    * known.
    */
   readonly stored: ReadonlyMap<TaskId, number>
+  /** Of those owned, the ones whose state is still being restored. */
+  readonly restoring?: readonly TaskId[]
+  /** Tasks whose changelogs this thread follows, as a standby or to warm up. */
+  readonly standby?: readonly TaskId[]
+  /** Of those, the ones that were within the acceptable lag when this was written. */
+  readonly caughtUp?: readonly TaskId[]
+  /** Where this process answers the others' queries, `http://10.0.0.7:8080` for example. */
+  readonly server?: string | undefined
 }
 
 export interface MemberState {
@@ -40,6 +48,10 @@ export interface MemberState {
   readonly fingerprint: string
   readonly owned: readonly TaskId[]
   readonly stored: ReadonlyMap<TaskId, number>
+  readonly restoring: readonly TaskId[]
+  readonly standby: readonly TaskId[]
+  readonly caughtUp: readonly TaskId[]
+  readonly server: string | undefined
 }
 
 /** Why the leader gives a member nothing; the member throws it as a `StreamsError`. */
@@ -56,6 +68,15 @@ export interface AssignedTask {
   readonly partitions: number
 }
 
+/** A process of the group and what its threads were given. */
+export interface GroupProcess {
+  readonly processId: string
+  /** Where it answers queries; undefined: nowhere. */
+  readonly server: string | undefined
+  readonly active: readonly TaskId[]
+  readonly standby: readonly TaskId[]
+}
+
 export interface ParsedAssignment {
   readonly active: readonly TaskId[]
   /**
@@ -63,6 +84,17 @@ export interface ParsedAssignment {
    * the cluster counts.
    */
   readonly tasks: readonly AssignedTask[]
+  /** Tasks whose changelogs this member follows; none of them is active anywhere in its process. */
+  readonly standby: readonly AssignedTask[]
+  /**
+   * Of those, the ones that are to move here: join again, once, as soon as one of them is within
+   * the acceptable lag.
+   */
+  readonly warmUps: readonly TaskId[]
+  /** Every process of the group; empty where none of them answers queries. */
+  readonly members: readonly GroupProcess[]
+  /** How many tasks each sub-topology has: of every one, and not only of those that run here. */
+  readonly counts: ReadonlyMap<number, number>
   /**
    * A task waits until this member has closed it: join again as soon as it is, also when nothing
    * had to be closed.
@@ -71,9 +103,31 @@ export interface ParsedAssignment {
   readonly error: AssignmentError | undefined
 }
 
+/** What the leader has to say to a member; what is left out is empty. */
+export interface AssignmentOptions extends Partial<
+  Omit<ParsedAssignment, 'active' | 'rejoinAfterRevoke' | 'error'>
+> {
+  readonly tasks: readonly AssignedTask[]
+  readonly rejoinAfterRevoke: boolean
+  readonly error: AssignmentError | undefined
+}
+
+/** Nothing to do, as for a member that the leader has not heard of. */
+export const noAssignment: ParsedAssignment = {
+  active: [],
+  tasks: [],
+  standby: [],
+  warmUps: [],
+  members: [],
+  counts: new Map(),
+  rejoinAfterRevoke: false,
+  error: undefined,
+}
+
 /** What a member sends with JoinGroup. */
 export function subscriptionMetadata(options: SubscriptionOptions): Uint8Array {
-  const { topology, applicationId, processId, threadIndex, owned, stored } = options
+  const { topology, applicationId, processId, threadIndex, owned, stored, server } = options
+  const { restoring = [], standby = [], caughtUp = [] } = options
   const topics = topology.subTopologies
     .flatMap(({ sources }) => sources)
     .flatMap((source) => (source.topics instanceof RegExp ? [] : source.topics))
@@ -85,6 +139,8 @@ export function subscriptionMetadata(options: SubscriptionOptions): Uint8Array {
     fingerprint: topology.fingerprint,
     owned,
     stored: Object.fromEntries(stored),
+    ...given({ restoring, standby, caughtUp }),
+    ...(server === undefined ? {} : { server }),
   }
   // Tasks say more than partitions, so the protocol's own list of what is owned stays empty.
   return encodeSubscription({ topics, userData: toBytes(userData), owned: [] })
@@ -111,19 +167,33 @@ export function parseSubscription(bytes: Uint8Array): MemberState {
     fingerprint,
     owned: readTaskIds(fields.owned, 'subscription'),
     stored: new Map(stored),
+    restoring: readTaskIds(fields.restoring ?? [], 'subscription'),
+    standby: readTaskIds(fields.standby ?? [], 'subscription'),
+    caughtUp: readTaskIds(fields.caughtUp ?? [], 'subscription'),
+    server: textOrNone(fields.server),
   }
 }
 
 /** What the leader sends with SyncGroup. Tasks of one sub-topology read the same topics. */
-export function assignmentFor(assignment: Omit<ParsedAssignment, 'active'>): Uint8Array {
-  const { tasks, rejoinAfterRevoke, error } = assignment
+export function assignmentFor(assignment: AssignmentOptions): Uint8Array {
+  const { tasks, rejoinAfterRevoke, error, counts = new Map<number, number>() } = assignment
+  const { standby = [], warmUps = [], members = [] } = assignment
   const userData = {
     version: VERSION,
     active: tasks.map(({ id }) => id),
-    counts: Object.fromEntries(
-      tasks.map(({ id, partitions }) => [parseTaskId(id).subTopology, partitions]),
-    ),
+    counts: Object.fromEntries([
+      ...counts,
+      ...[...tasks, ...standby].map(({ id, partitions }) => [
+        parseTaskId(id).subTopology,
+        partitions,
+      ]),
+    ]) as Record<string, number>,
     topics: topicsBySubTopology(tasks),
+    // Not in the protocol's list of partitions: Kafka's tools would take them for read twice.
+    standby: Object.fromEntries(
+      standby.map(({ id, sources }) => [id, sources.map(({ topic }) => topic)]),
+    ),
+    ...given({ warmUps, members }),
     rejoinAfterRevoke,
     error,
   }
@@ -135,9 +205,7 @@ export function assignmentFor(assignment: Omit<ParsedAssignment, 'active'>): Uin
 
 /** For a member. Throws `INVALID_CONFIG` for what it cannot read. */
 export function parseAssignment(bytes: Uint8Array): ParsedAssignment {
-  if (bytes.length === 0) {
-    return { active: [], tasks: [], rejoinAfterRevoke: false, error: undefined }
-  }
+  if (bytes.length === 0) return noAssignment
   let partitions: readonly TopicPartition[] = []
   const fields = fieldsOf('assignment', () => {
     const decoded = decodeAssignment(bytes)
@@ -148,6 +216,12 @@ export function parseAssignment(bytes: Uint8Array): ParsedAssignment {
   return {
     active,
     tasks: assignedTasks(active, partitions, fields),
+    standby: standbyTasks(fields),
+    warmUps: readTaskIds(fields.warmUps ?? [], 'assignment'),
+    members: asArray(fields.members ?? [], 'assignment').map(readProcess),
+    counts: new Map(
+      Object.entries(fields.counts as Fields).map(([id, count]) => [Number(id), Number(count)]),
+    ),
     rejoinAfterRevoke: fields.rejoinAfterRevoke === true,
     error: isObject(fields.error) ? readError(fields.error) : undefined,
   }
@@ -188,6 +262,31 @@ function assignedTasks(
   })
 }
 
+function standbyTasks({ standby, counts }: Fields): readonly AssignedTask[] {
+  if (!isObject(standby)) return []
+  return Object.entries(standby).map(([text, topics]) => {
+    const id = readTaskId(text, 'assignment')
+    const { subTopology, partition } = parseTaskId(id)
+    const partitions = (counts as Fields)[subTopology]
+    const sources = asArray(topics, 'assignment').map((topic) => ({
+      topic: String(topic),
+      partition,
+    }))
+    if (typeof partitions !== 'number' || sources.length === 0) throw unreadable('assignment')
+    return { id, sources, partitions }
+  })
+}
+
+function readProcess(fields: unknown): GroupProcess {
+  if (!isObject(fields) || typeof fields.processId !== 'string') throw unreadable('assignment')
+  return {
+    processId: fields.processId,
+    server: textOrNone(fields.server),
+    active: readTaskIds(fields.active, 'assignment'),
+    standby: readTaskIds(fields.standby, 'assignment'),
+  }
+}
+
 type Fields = Readonly<Record<string, unknown>>
 
 const toBytes = (fields: object): Uint8Array => new TextEncoder().encode(JSON.stringify(fields))
@@ -209,6 +308,15 @@ function fieldsOf(what: string, userData: () => Uint8Array | null): Fields {
   }
   return fields
 }
+
+/** Lists that are empty are left out. */
+const given = <T extends Readonly<Record<string, readonly unknown[]>>>(lists: T): Partial<T> =>
+  Object.fromEntries(
+    Object.entries(lists).filter(([, list]) => list.length > 0),
+  ) as unknown as Partial<T>
+
+const textOrNone = (value: unknown): string | undefined =>
+  typeof value === 'string' ? value : undefined
 
 const isObject = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

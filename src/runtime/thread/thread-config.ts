@@ -35,6 +35,14 @@ export interface ThreadConfig {
   /** For internal topics; -1: the cluster's default. */
   readonly replicationFactor: number
   readonly lingerMs: number
+  /** Copies of each task's state that other processes keep up to date. */
+  readonly standbys: number
+  /** Tasks of the group that may be warmed up at a time, before they move. */
+  readonly maxWarmups: number
+  /** Changelog records that a copy may lack and still be ready to take over. */
+  readonly acceptableLag: number
+  /** Where this process answers the group's queries, as `http://host:port`. */
+  readonly server?: string | undefined
   /**
    * Where input partitions end for this application, by `topicPartitionKey`: what is behind is not
    * read. Others do not end.
