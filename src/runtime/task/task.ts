@@ -1,14 +1,9 @@
-import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
-import type { Logger } from '../../core/logger.ts'
-import type { ThreadCounters } from '../../core/metrics.ts'
 import { noHeaders, type Offset } from '../../core/record.ts'
 import { RecordMeta } from '../../core/record-meta.ts'
 import { parseTaskId, type TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { CommittedOffset } from '../../kafka/port.ts'
-import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
-import type { StateBackend } from '../../state/backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import {
   topicName,
@@ -18,7 +13,6 @@ import {
   type SubTopology,
 } from '../../topology/graph.ts'
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
-import type { Topology } from '../../topology/topology.ts'
 import { AtHand } from './at-hand.ts'
 import { announcing } from './cached-update.ts'
 import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
@@ -27,48 +21,14 @@ import { Failures } from './failures.ts'
 import { InputOrder, type Input } from './input-order.ts'
 import { Holds } from './holds.ts'
 import { LaterWork } from './later-work.ts'
-import { PartitionQueue, type RecordSupply } from './partition-queue.ts'
+import { PartitionQueue } from './partition-queue.ts'
 import { Punctuations } from './punctuations.ts'
 import { closable, type RecordCollector } from './record-collector.ts'
+import type { StartPosition, TaskOptions } from './task-options.ts'
 import { TaskStores } from './task-stores.ts'
 import { TaskTimers } from './task-timers.ts'
 
 const CLOSE_INTERVAL_MS = 1_000
-
-export interface TaskOptions {
-  readonly id: TaskId
-  readonly topology: Topology
-  readonly applicationId: string
-  /** The input partitions, by their names in Kafka. */
-  readonly sources: readonly TopicPartition[]
-  /** How many tasks its sub-topology has: what keys are spread over. */
-  readonly partitions: number
-  readonly supply: RecordSupply
-  readonly collector: RecordCollector
-  readonly backend: (kind: StoreSpec['backend']) => StateBackend
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly counters: ThreadCounters
-  readonly cacheMaxBytes: number
-  readonly readCacheMaxBytes: number
-  /** None by default. */
-  readonly globalStore?: OperatorContext['globalStore']
-  /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
-  readonly closeIntervalMs?: number
-  /** See {@link compileGraph}. */
-  readonly openSerde: (remote: RemoteSerde) => void
-  /** See {@link InputOrder}; 0 by default. */
-  readonly maxTaskIdleMs?: number
-  /** A step asked for a commit soon. */
-  readonly onCommitRequest: () => void
-}
-
-/** Where an input partition resumes. */
-export interface StartPosition extends TopicPartition {
-  readonly offset: Offset
-  /** What was committed with the offset; null where nothing was and the reset policy chose it. */
-  readonly metadata: string | null
-}
 
 const never = (): boolean => false
 

@@ -7,7 +7,7 @@ import type { FetchedOffset, KafkaPort } from '../../kafka/port.ts'
 import { topicName, type OffsetReset } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { parseCommitMetadata } from '../task/commit-metadata.ts'
-import type { StartPosition } from '../task/task.ts'
+import type { StartPosition } from '../task/task-options.ts'
 
 /** An open transaction over the offsets is waited for at least as long as it may live. */
 const STABLE_OFFSETS_TIMEOUT_MS = 120_000
