@@ -63,13 +63,9 @@ async function viewOf(
 }
 
 function show(letter: LetterView, withStack: boolean): void {
-  const { at, topic, partition, offset, code, exception, message } = letter
-  const { node, task, attempts, redrives, timer } = letter
-  const from =
-    timer === undefined
-      ? `${topic}-${partition} offset ${offset}`
-      : `timer "${timer.name}" of ${new Date(timer.atMs).toISOString()}`
-  print(`partition ${at.partition} offset ${at.offset}: from ${from}`)
+  const { at, code, exception, message } = letter
+  const { node, task, attempts, redrives } = letter
+  print(`partition ${at.partition} offset ${at.offset}: from ${originOf(letter)}`)
   print(`  error    ${code} ${exception}: ${message.split('\n')[0] ?? ''}`)
   print(`  at       step ${node}, task ${task}, attempt ${attempts}`)
   if (attempts > 1) print(`  failing  since ${new Date(letter.firstFailedAtMs).toISOString()}`)
@@ -79,4 +75,11 @@ function show(letter: LetterView, withStack: boolean): void {
   print(`  value    ${asText(letter.value)}`)
   for (const [name, value] of letter.headers) print(`  header   ${name}: ${asText(value)}`)
   if (withStack) print(letter.stackTrace.replace(/^/gm, '  '))
+}
+
+function originOf({ timer, topic, partition, offset }: LetterView): string {
+  if (timer !== undefined) return `timer "${timer.name}" of ${new Date(timer.atMs).toISOString()}`
+  return topic === ''
+    ? 'a result, which was read nowhere'
+    : `${topic}-${partition} offset ${offset}`
 }

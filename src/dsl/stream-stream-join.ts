@@ -220,7 +220,7 @@ function declareStores(
   name: string,
   { window, kept }: Pick<StreamJoin, 'window' | 'kept'>,
   { store }: StreamJoinOptions<never, never, never>,
-): Pick<StreamJoin, 'records' | 'unmatched'> {
+): Pick<StreamJoin, 'records' | 'unmatched' | 'serdes'> {
   const { graph } = flows.left
   const { beforeMs, afterMs, graceMs } = window
   const sizeMs = beforeMs + afterMs
@@ -242,15 +242,16 @@ function declareStores(
       },
     )
     graph.addStore(records)
-    if (!kept[side]) return { records: records.name, unmatched: undefined }
+    if (!kept[side]) return { value, records: records.name, unmatched: undefined }
     // What waits is joined within moments, or not at all: there is nothing to coalesce.
     const waiting = { ...settings, key: waitingKey(key) as AnySerde, value, cached: false }
     const unmatched = keyValueStore(`${name}-${side}-unmatched`, waiting)
     graph.addStore(unmatched)
-    return { records: records.name, unmatched: unmatched.name }
+    return { value, records: records.name, unmatched: unmatched.name }
   }
   const [left, right] = [declare('left'), declare('right')]
   return {
+    serdes: { key, left: left.value, right: right.value },
     records: { left: left.records, right: right.records },
     unmatched: {
       ...(left.unmatched === undefined ? {} : { left: left.unmatched }),

@@ -8,6 +8,7 @@ import {
 import { waitingKey } from '../operators/join/waiting-key.ts'
 import { bytes } from '../serde/bytes.ts'
 import { json } from '../serde/json.ts'
+import { nullable } from '../serde/nullable.ts'
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import { keyValueStore } from '../topology/key-value-store.ts'
 import {
@@ -112,11 +113,12 @@ function graceStep<V, W>(
   const key = waitingKey(flow.key) as AnySerde
   const waiting = keyValueStore(name, { ...settings, key, value: bytes as AnySerde, cached: false })
   flow.graph.addStore(waiting)
+  const place = { store: name, key: nullable<unknown>(flow.key), value }
   return {
     operator,
     name: `${operator}(${name})`,
     stores: [...view.stores, name],
-    create: streamTableJoinWithGrace(join, { graceMs, store: name, value }),
+    create: streamTableJoinWithGrace(join, { graceMs, place }),
   }
 }
 

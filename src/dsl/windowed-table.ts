@@ -69,6 +69,7 @@ export function windowedTable<K, A, S>(
   flow.graph.addStore(store)
   const aggregation = {
     store: name,
+    serdes: { key: store.key as AnySerde, value: store.value },
     emit,
     emitIntervalMs,
     idleCloseMs,

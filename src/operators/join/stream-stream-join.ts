@@ -1,4 +1,5 @@
 import type { Headers, Meta } from '../../core/record.ts'
+import type { Serde } from '../../serde/serde.ts'
 import type { Progressive, RecordRows } from '../../state/window-store.ts'
 import type { Emit, Operator, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import { lateSink, type WindowAggregation } from '../window/windowing.ts'
@@ -23,6 +24,8 @@ export interface StreamJoin {
   /** Whose records are given without a partner too. */
   readonly kept: KeptSides
   readonly joiner: RecordJoiner
+  /** Of the keys, and of each side's values. */
+  readonly serdes: { readonly key: Serde<unknown> } & Readonly<Record<Side, Serde<unknown>>>
   /** Where each side's records are. */
   readonly records: Readonly<Record<Side, string>>
   /** Where records wait that had no partner yet, for each side that is kept. */

@@ -1,8 +1,7 @@
-import { messageOf, StreamsError } from '../../core/errors.ts'
 import type { Headers, Meta } from '../../core/record.ts'
-import type { Serde } from '../../serde/serde.ts'
 import type { OperatorContext, OperatorFactory } from '../../topology/processor.ts'
 import type { TableView } from '../table-view.ts'
+import type { WaitingPlace } from '../waiting/record-at-hand.ts'
 import { GraceBuffer } from './grace-buffer.ts'
 
 export interface StreamTableJoin<K, V, W> {
@@ -15,8 +14,7 @@ export interface StreamTableJoin<K, V, W> {
 /** How long records wait for the table, and where. */
 export interface Waiting {
   readonly graceMs: number
-  readonly store: string
-  readonly value: Serde<unknown>
+  readonly place: WaitingPlace
 }
 
 /**
@@ -42,14 +40,10 @@ export const streamTableJoin =
  * came here.
  */
 export const streamTableJoinWithGrace =
-  <K, V, W>(
-    join: StreamTableJoin<K, V, W>,
-    { graceMs, store, value: serde }: Waiting,
-  ): OperatorFactory =>
+  <K, V, W>(join: StreamTableJoin<K, V, W>, { graceMs, place }: Waiting): OperatorFactory =>
   (context) => {
-    const { meta } = context
     const { joinNow, isLeftOut } = joining(join, context)
-    const buffer = new GraceBuffer(context, store, graceMs)
+    const buffer = new GraceBuffer(context, place, graceMs)
     return {
       process: (key, value, timestampMs, headers) => {
         if (isLeftOut(key, value)) return
@@ -58,15 +52,9 @@ export const streamTableJoinWithGrace =
           return
         }
         buffer.advance(timestampMs)
-        for (const held of buffer.release()) {
-          const waited = serde.deserialize(held.value)
-          meta.under(held, () => joinNow(held.key, waited, held.timestampMs, held.headers))
-        }
+        buffer.release(joinNow)
         if (buffer.isDue(timestampMs)) joinNow(key, value, timestampMs, headers)
-        else {
-          meta.at(key, timestampMs, headers)
-          buffer.hold(key, written(value, serde), timestampMs)
-        }
+        else buffer.hold(key, value, timestampMs, headers)
       },
     }
   }
@@ -97,15 +85,3 @@ function joining<K, V, W>(
 }
 
 const isAbsent = (part: unknown): boolean => part === null || part === undefined
-
-function written(value: unknown, serde: Serde<unknown>): Uint8Array {
-  try {
-    return serde.serialize(value)
-  } catch (cause) {
-    throw new StreamsError('SERDE_FAILED', {
-      message: `a record that waits for a join cannot be written with ${serde.name}: ${messageOf(cause)}`,
-      hint: "Give the join the serde of the stream's values: { grace, store, value: json() }.",
-      cause,
-    })
-  }
-}

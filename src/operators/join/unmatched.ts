@@ -3,6 +3,7 @@ import type { KeyValueStore } from '../../state/store.ts'
 import type { Progress } from '../../state/window-store.ts'
 import type { OperatorContext } from '../../topology/processor.ts'
 import type { Side, StreamJoin } from './stream-stream-join.ts'
+import { release, type ResultBytes } from '../waiting/released.ts'
 import { leastFree, type WaitingKey } from './waiting-key.ts'
 
 type Row = readonly [key: WaitingKey<unknown>, value: unknown]
@@ -18,6 +19,7 @@ export class Unmatched {
   readonly #context: OperatorContext
   readonly #progress: Progress
   readonly #joiner: Joiner
+  readonly #serdes: StreamJoin['serdes']
   readonly #graceMs: number
   readonly #intervalMs: number
   readonly #left: Waiting | undefined
@@ -33,6 +35,7 @@ export class Unmatched {
     this.#context = context
     this.#progress = progress
     this.#joiner = join.joiner as Joiner
+    this.#serdes = join.serdes
     this.#graceMs = window.graceMs
     this.#intervalMs = join.emitIntervalMs ?? context.closeIntervalMs
     this.#left = left === undefined ? undefined : new Waiting(context, left, window.afterMs)
@@ -98,7 +101,7 @@ export class Unmatched {
       const waiting = (isRight ? this.#right : this.#left) as Waiting
       // Before the joiner is called: one that fails for it should fail once, not with each record.
       waiting.rows.put(key, null)
-      this.#emit(key, isRight ? null : value, isRight ? value : null, headers)
+      this.#emit(key, isRight ? 'right' : 'left', value, headers)
       if (isRight) right = nextOf(rights)
       else left = nextOf(lefts)
     }
@@ -107,13 +110,22 @@ export class Unmatched {
 
   #emit(
     { key, timestampMs }: WaitingKey<unknown>,
-    left: unknown,
-    right: unknown,
+    side: Side,
+    value: unknown,
     headers: Headers,
-  ) {
+  ): void {
     const { meta, emit } = this.#context
-    const result = this.#joiner(left, right, meta.at(key, timestampMs, headers))
-    emit(key, result, timestampMs, headers)
+    const [left, right] = side === 'left' ? [value, null] : [null, value]
+    const bytes = (): ResultBytes => ({
+      key: this.#serdes.key.serialize(key),
+      value: this.#serdes[side].serialize(value),
+      timestampMs,
+      headers,
+    })
+    release(this.#context, meta, bytes, () => {
+      const result = this.#joiner(left, right, meta.at(key, timestampMs, headers))
+      emit(key, result, timestampMs, headers)
+    })
   }
 
   /**

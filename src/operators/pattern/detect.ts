@@ -3,6 +3,7 @@ import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { Emit, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
+import { firstTime, nowhere } from '../waiting/released.ts'
 import { idleClose } from '../window/idle-close.ts'
 import type { Automaton } from './automaton.ts'
 import { DueQueue } from './due-queue.ts'
@@ -341,9 +342,6 @@ class DetectStep {
     this.#timers.add(row.timerMs, tie, { kind: 'timer', key: owned(key) })
   }
 }
-
-const nowhere = { topic: '', partition: -1, offset: -1 }
-const firstTime = { attempts: 1, firstFailedAtMs: undefined }
 
 const ownedHeader = ([name, value]: Headers[number]): Headers[number] => [name, copied(value)]
 

@@ -1,6 +1,7 @@
 import { messageOf, StreamsError } from '../../core/errors.ts'
 import type { Serde } from '../../serde/serde.ts'
 import type { Change, OperatorFactory } from '../../topology/processor.ts'
+import { release, type ResultBytes } from '../waiting/released.ts'
 import type { RowLookup, TableView } from '../table-view.ts'
 import type { HeldUpdate } from './held-update.ts'
 import { SuppressionBuffer } from './suppression-buffer.ts'
@@ -45,12 +46,15 @@ export const suppress =
     const isDue = (timeMs: number): boolean =>
       timeMs <= buffer.streamTimeMs - waitMs || (whenFull === 'emit-early' && isFull())
     const send = (keyBytes: Uint8Array, update: HeldUpdate): void => {
-      const { timestampMs, headers } = update
-      const newValue = read(update.newValue, valueSerde)
-      if (newValue === null && dropsDeletions) return
-      const change: Change = { newValue, oldValue: read(update.sentValue, valueSerde) }
-      const key = keySerde.deserialize(keyBytes)
-      meta.under({ ...update, key }, () => emit(key, change, timestampMs, headers))
+      const { newValue: value, timestampMs, headers } = update
+      const bytes = (): ResultBytes => ({ key: keyBytes, value, timestampMs, headers })
+      release(context, update, bytes, () => {
+        const newValue = read(value, valueSerde)
+        if (newValue === null && dropsDeletions) return
+        const change: Change = { newValue, oldValue: read(update.sentValue, valueSerde) }
+        const key = keySerde.deserialize(keyBytes)
+        emit(key, change, timestampMs, headers)
+      })
     }
     return {
       process: (key, value, timestampMs, headers) => {

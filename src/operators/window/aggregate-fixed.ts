@@ -27,6 +27,7 @@ export const aggregateFixed =
     const put = windowUpdate<K, A>(context, aggregation)
     const closed = closing<K, A>(context, {
       progress,
+      serdes: aggregation.serdes,
       // A look costs next to nothing: it reads what has closed and nothing else.
       emitIntervalMs: aggregation.emitIntervalMs ?? 0,
       closedBetween: (closedMs, closeMs) =>

@@ -33,6 +33,7 @@ export const aggregateSessions =
     const put = windowUpdate<K, A>(context, aggregation)
     const closed = closing<K, A>(context, {
       progress,
+      serdes: aggregation.serdes,
       emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) => fetchEnded(Math.max(0, closedMs), closeMs - 1),
       timestampOf: ({ window }) => window.endMs,

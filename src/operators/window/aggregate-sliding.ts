@@ -27,6 +27,7 @@ export const aggregateSliding =
     const step = new SlidingStep<K, V, A>(context, windows, aggregation, rows)
     const closed = closing<K, A>(context, {
       progress,
+      serdes: aggregation.serdes,
       emitIntervalMs: aggregation.emitIntervalMs ?? context.closeIntervalMs,
       closedBetween: (closedMs, closeMs) =>
         fetchAll(Math.max(0, closedMs - differenceMs), closeMs - differenceMs - 1),

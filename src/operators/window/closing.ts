@@ -1,10 +1,14 @@
 import { noHeaders, type Headers } from '../../core/record.ts'
+import type { Serializer } from '../../serde/serde.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
 import type { Progress } from '../../state/window-store.ts'
 import type { Change, OperatorContext } from '../../topology/processor.ts'
+import { release, type ResultBytes } from '../waiting/released.ts'
 
 interface Closing<K, A> {
   readonly progress: Progress
+  /** Of the store. */
+  readonly serdes: ResultSerializers
   readonly emitIntervalMs: number
   /** The windows that were open at `closedMs` (-1: ever) and are closed at `closeMs`, in order. */
   readonly closedBetween: (
@@ -17,6 +21,11 @@ interface Closing<K, A> {
   readonly timestampOf: (key: Windowed<K>) => number
 }
 
+export interface ResultSerializers {
+  readonly key: Serializer<unknown>
+  readonly value: Serializer<unknown>
+}
+
 export interface Closed {
   /** While a record is processed: looks for closed windows, if the wall clock says so. */
   readonly onRecord: (closeMs: number, headers: Headers) => void
@@ -24,11 +33,15 @@ export interface Closed {
   readonly until: (closeMs: number) => boolean
 }
 
-/** Sends on what closed windows came to, once, as the close moves on (Kafka Streams' KIP-825). */
+/**
+ * Sends on what closed windows came to, once, as the close moves on (Kafka Streams' KIP-825). One
+ * that a step behind cannot take is set aside by itself: the others must not come twice, or never.
+ */
 export function closing<K, A>(
-  { emit, wallClockMs }: OperatorContext,
-  { progress, emitIntervalMs, closedBetween, boundaryOf, timestampOf }: Closing<K, A>,
+  context: OperatorContext,
+  { progress, serdes, emitIntervalMs, closedBetween, boundaryOf, timestampOf }: Closing<K, A>,
 ): Closed {
+  const { emit, meta, wallClockMs } = context
   let nextMs = 0
   const mayClose = (closeMs: number): boolean => {
     const { closedMs } = progress
@@ -39,7 +52,14 @@ export function closing<K, A>(
     let any = false
     for (const [key, newValue] of closedBetween(progress.closedMs, closeMs)) {
       const change: Change = { newValue, oldValue: null }
-      emit(key, change, timestampOf(key), headers)
+      const timestampMs = timestampOf(key)
+      const bytes = (): ResultBytes => ({
+        key: serdes.key.serialize(key),
+        value: serdes.value.serialize(newValue),
+        timestampMs,
+        headers,
+      })
+      release(context, meta, bytes, () => emit(key, change, timestampMs, headers))
       any = true
     }
     return any

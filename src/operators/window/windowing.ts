@@ -3,11 +3,14 @@ import type { Windowed } from '../../serde/windowed-key.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Progressive, StreamTime } from '../../state/window-store.ts'
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
+import type { ResultSerializers } from './closing.ts'
 import { tableStore, type TableStore } from '../table-store.ts'
 import type { EmitWhen } from './windows.ts'
 
 export interface WindowAggregation<in K, in V, in out A> {
   readonly store: string
+  /** Of the store. */
+  readonly serdes: ResultSerializers
   /**
    * Of one of several streams that share the store (a cogroup): it has a stream time of its own, by
    * this name. Undefined: it has the store's, by which windows close.
