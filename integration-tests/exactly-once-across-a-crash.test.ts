@@ -7,8 +7,7 @@ import { systemClock } from '../src/core/clock.ts'
 import { silentLogger } from '../src/core/logger.ts'
 import { startKafka } from '../src/dev/kafka.ts'
 import type { KafkaPort } from '../src/kafka/port.ts'
-import { directoryStorage } from '../src/runtime/state-directory/directory-storage.ts'
-import type { Order } from '../topologies/orders/model.ts'
+import { localOrders } from './support/local-orders.ts'
 import {
   actualOutcome,
   expectedOutcome,
@@ -17,7 +16,6 @@ import {
   untilGivenUp,
 } from './support/orders-account.ts'
 import { createOrdersTopics, pauses, untilProcessed, writeCommands } from './support/orders-load.ts'
-import { threeBrokers } from './support/three-brokers.ts'
 import { startWorker, type WorkerProcess } from './support/worker-process.ts'
 
 const PARTITIONS = 4
@@ -72,29 +70,6 @@ async function untilDone(port: KafkaPort, timeoutMs: number): Promise<void> {
 
 const stateDirectory = (): Promise<string> => mkdtemp(join(tmpdir(), 'millrace-crash-'))
 
-/**
- * What the local stores of stopped processes hold: the state directories together, latest first.
- */
-async function localOrders(directories: readonly string[]): Promise<ReadonlyMap<string, Order>> {
-  const newest = new Map<string, { position: number; orders: Map<string, Order> }>()
-  for (const directory of directories) {
-    const storage = directoryStorage(join(directory, 'orders'))
-    for (const task of storage.tasks()) {
-      const backend = storage.open(task)
-      const position = backend.position('order') ?? -1
-      const orders = new Map<string, Order>()
-      for (const [key, value] of backend.store('order').range(null, null, 'forward')) {
-        // Eight bytes of timestamp, then the value as the changelog has it.
-        const json = Buffer.from(value.subarray(8)).toString()
-        orders.set(Buffer.from(key).toString(), JSON.parse(json) as Order)
-      }
-      await backend.close()
-      if (position > (newest.get(task)?.position ?? -2)) newest.set(task, { position, orders })
-    }
-  }
-  return new Map([...newest.values()].flatMap(({ orders }) => [...orders]))
-}
-
 describe('orders, killed twenty times under load', { retry: 0 }, () => {
   test('exactly once: outputs, changelog and local state are those of a plain fold', async () => {
     await using kafka = await startKafka({ own: true })
@@ -128,32 +103,4 @@ describe('orders, killed twenty times under load', { retry: 0 }, () => {
     await port.close()
     for (const directory of directories) await rm(directory, { recursive: true, force: true })
   })
-})
-
-test('a broker of three is killed and restarted: the same account', { retry: 0 }, async () => {
-  await using kafka = await threeBrokers()
-  const port = await connect({ brokers: kafka.brokers }, 'test', silentLogger, systemClock)
-  await createOrdersTopics(port, PARTITIONS, 3)
-  const directory = await stateDirectory()
-  await using worker = startWorker('topologies/orders.ts', {
-    brokers: kafka.brokers.join(','),
-    'state-dir': directory,
-    'log-level': 'warn',
-  })
-  const writing = writeCommands(port, { records: 20_000, rate: 1_000, seed: SEED + 1 })
-  for (const broker of [0, 1, 2]) {
-    await systemClock.sleep(2_000)
-    await kafka.killBroker(broker)
-    await systemClock.sleep(2_000)
-    await kafka.startBroker(broker)
-  }
-  await writing
-  await untilDone(port, 90_000)
-  expect(await worker.stop(), worker.output()).toBe(0)
-  const expected = await expectedOutcome(port, PARTITIONS)
-  const actual = await actualOutcome(port, 'orders', PARTITIONS)
-  expect(firstDifference(actual, expected)).toBeUndefined()
-  expect(inputsOf(actual)).toBe(20_000)
-  await port.close()
-  await rm(directory, { recursive: true, force: true })
 })

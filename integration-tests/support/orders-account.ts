@@ -35,16 +35,26 @@ export async function readAll(port: KafkaPort, topic: string): Promise<readonly 
 
 const text = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString()
 
+/** Which orders are looked at; others may have been written by somebody else. */
+export type OwnOrders = (orderId: string) => boolean
+
+const allOrders: OwnOrders = () => true
+
 /**
  * The plain fold of the commands topic: no Kafka, no stores, no crash. It takes it that the bank
  * declines every payment that failed again and again, as `writeCommands` has it.
  */
-export async function expectedOutcome(port: KafkaPort, partitions: number): Promise<OrdersOutcome> {
+export async function expectedOutcome(
+  port: KafkaPort,
+  partitions: number,
+  isOwn = allOrders,
+): Promise<OrdersOutcome> {
   const outcome = empty(partitions)
   /** Orders of which no failure has been told yet. */
   const placed = new Map<string, OrderPlaced>()
   for (const { partition, key, value, timestampMs } of await readAll(port, commands.name)) {
     const orderId = text(key)
+    if (!isOwn(orderId)) continue
     let command: OrderCommand
     try {
       command = JSON.parse(text(value)) as OrderCommand
@@ -82,19 +92,20 @@ export async function actualOutcome(
   port: KafkaPort,
   applicationId: string,
   partitions: number,
+  isOwn = allOrders,
 ): Promise<OrdersOutcome> {
   const outcome = empty(partitions)
-  for (const { partition, value } of await readAll(port, events.name)) {
-    outcome.events[partition]?.push(text(value))
+  const own = async (topic: string): Promise<readonly RawRecord[]> =>
+    (await readAll(port, topic)).filter(({ key }) => isOwn(text(key)))
+  for (const [topic, lists] of [
+    [events, outcome.events],
+    [refused, outcome.refused],
+    [alerts, outcome.alerts],
+  ] as const) {
+    for (const { partition, value } of await own(topic.name)) lists[partition]?.push(text(value))
   }
-  for (const { partition, value } of await readAll(port, refused.name)) {
-    outcome.refused[partition]?.push(text(value))
-  }
-  for (const { partition, value } of await readAll(port, alerts.name)) {
-    outcome.alerts[partition]?.push(text(value))
-  }
-  for (const { value } of await readAll(port, failed.name)) outcome.deadLetters.push(text(value))
-  for (const { key, value } of await readAll(port, `${applicationId}-order-changelog`)) {
+  for (const { value } of await own(failed.name)) outcome.deadLetters.push(text(value))
+  for (const { key, value } of await own(`${applicationId}-order-changelog`)) {
     if (value === null) outcome.orders.delete(text(key))
     else outcome.orders.set(text(key), JSON.parse(text(value)) as Order)
   }

@@ -8,6 +8,7 @@ export interface WorkerProcess extends AsyncDisposable {
   /** `SIGTERM`; resolves to the exit code. */
   readonly stop: () => Promise<number | null>
   readonly signal: (signal: NodeJS.Signals) => void
+  readonly pid: number | undefined
   /** Resolves to the exit code, or null when a signal ended it. */
   readonly exited: Promise<number | null>
   /** What it wrote so far, both streams, the end of it. */
@@ -16,6 +17,9 @@ export interface WorkerProcess extends AsyncDisposable {
 
 const OUTPUT_CHARACTERS_MAX = 100_000
 const millrace = fileURLToPath(new URL('../../src/cli/millrace.mjs', import.meta.url))
+/** Ends it when this process was killed. */
+const leash = new URL('../../topologies/demo/leash.ts', import.meta.url).href
+const node = ['--conditions=millrace-source', '--import', leash]
 
 export function startWorker(
   topology: string,
@@ -23,15 +27,15 @@ export function startWorker(
 ): WorkerProcess {
   const module = fileURLToPath(new URL(`../../${topology}`, import.meta.url))
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  const child = spawn(process.execPath, [millrace, 'run', module, ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const child = spawn(process.execPath, [...node, millrace, 'run', module, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   let output = ''
   const collect = (bytes: Buffer): void => {
     output = `${output}${bytes.toString()}`.slice(-OUTPUT_CHARACTERS_MAX)
   }
-  child.stdout.on('data', collect)
-  child.stderr.on('data', collect)
+  child.stdout?.on('data', collect)
+  child.stderr?.on('data', collect)
   const exited = new Promise<number | null>((resolve) => {
     child.once('close', (code) => resolve(code))
   })
@@ -40,6 +44,7 @@ export function startWorker(
     return exited
   }
   return {
+    pid: child.pid,
     exited,
     output: () => output,
     signal: (signal) => void child.kill(signal),

@@ -32,6 +32,10 @@ const marked = [
 ]
 type Mark = (typeof marked)[number]
 
+export interface OrdersAccount extends Account {
+  readonly faults: Faults
+}
+
 /**
  * Each record is decided, by an event or a refusal, or is a dead letter; what follows from that has
  * happened once as well.
@@ -123,7 +127,7 @@ export class OrdersAudit implements Audit {
     this.#sums[where] += 1
   }
 
-  close(): Account {
+  close(): OrdersAccount {
     const outcome = { input: 0, events: 0, rejected: 0, deadLetters: 0 }
     const faults = { missing: 0, doubled: 0, unknown: 0 }
     for (let number = 0; number < this.#marks.length; number += 1) {
@@ -171,7 +175,7 @@ function accountOf(
   outcome: Readonly<Record<'input' | 'events' | 'rejected' | 'deadLetters', number>>,
   sums: Readonly<Record<'paid' | 'unmatched' | 'recovered' | 'givenUp' | 'alerts', number>>,
   faults: Faults,
-): Account {
+): OrdersAccount {
   const balanced = isFaultless(faults)
   const { paid: paidFor, unmatched: without, recovered: again, givenUp, alerts: told } = sums
   return {
@@ -184,6 +188,7 @@ function accountOf(
       alerts: told,
     },
     balanced,
+    faults,
     rows: [
       [outcome.input, 'input records'],
       [outcome.events, 'events'],
