@@ -5,15 +5,19 @@ import type { Offset } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
-import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
-import type { RecordRun } from '../../kafka/client/record-run.ts'
-import { fetchTopicIds } from '../../kafka/client/topics.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
-import type { ByteEntry } from '../../state/backend.ts'
 import { reactionTo } from '../reaction.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
 import type { Restoration } from '../task/task-stores.ts'
 import type { Task } from '../task/task.ts'
+import {
+  changelogExtents,
+  replayFrom,
+  trustLocalStores,
+  type Extent,
+  type Extents,
+} from './changelog-extents.ts'
+import { StoreReplay } from './store-replay.ts'
 
 /** Replayed records are written in one local transaction at this size. */
 const BATCH_BYTES_MAX = 8 * 1024 * 1024
@@ -26,8 +30,6 @@ const READ_BYTES_MAX = 64 * 1024 * 1024
 const READ_SHARE_BYTES_MIN = 1024 * 1024
 /** Between attempts to find out where a changelog begins and ends. */
 const LOOK_AGAIN_AFTER_MS = 500
-/** How long a broker may take to say where a changelog begins and ends. */
-const LOOKUP = { timeoutMs: 60_000 }
 /** How many records one turn replays, so that heartbeats and other tasks go on. */
 const RECORDS_PER_TURN_MAX = 20_000
 
@@ -40,27 +42,11 @@ export interface RestoreProgress extends TopicPartition {
   readonly startedAtMs: number
 }
 
-/** Where a changelog begins and ends, and which one it is. */
-interface Extent {
-  readonly start: Offset
-  readonly end: Offset
-  readonly topicId: string
-}
-
-/** By `topicPartitionKey`. */
-export type Extents = ReadonlyMap<string, Extent>
-
-interface Replay extends Restoration {
+interface Replay {
   readonly task: Task
+  readonly log: StoreReplay
   end: Offset
   readonly startedAtMs: number
-  at: Offset
-  restored: number
-  /** The last entry of each key that is not written yet, by the key's bytes as text. */
-  readonly pending: Map<string, ByteEntry>
-  pendingBytes: number
-  /** Fetched bytes that pending entries may point into. */
-  readBytes: number
 }
 
 /**
@@ -98,7 +84,7 @@ export class Restorer {
 
   /** How far the changelogs of a task reach: to be asked once its input offsets are known. */
   extentsOf(task: Task): Promise<Extents> {
-    return this.#lookUp(task.stores.restorations())
+    return changelogExtents(this.#port, this.#clock, task.stores.restorations())
   }
 
   /**
@@ -106,71 +92,21 @@ export class Restorer {
    * offsets the task resumes from.
    */
   begin(task: Task, generation: string, extents: Extents): void {
-    this.#trust(task, generation, extents)
+    trustLocalStores(task, generation, extents, this.#logger)
     for (const restoration of task.stores.restorations()) {
       const extent = extents.get(topicPartitionKey(restoration.topic, restoration.partition))
       this.#begin(task, restoration, extent ?? { start: 0, end: 0, topicId: '' })
     }
   }
 
-  /** What a task's local stores may hold: see `TaskStores.trust`. */
-  #trust(task: Task, generation: string, extents: Extents): void {
-    const ids = task.stores.restorations().map(({ topic, partition }) => {
-      const extent = extents.get(topicPartitionKey(topic, partition))
-      return [topic, extent?.topicId ?? ''] as const
-    })
-    for (const store of task.stores.trust(generation, new Map(ids))) {
-      this.#logger.warn(
-        { task: task.id, store },
-        'the local store is of before a replay, or its changelog is another one: it is rebuilt',
-      )
-    }
-  }
-
-  /**
-   * The ids first: when a topic is replaced meanwhile, its offsets are those of the new one under
-   * the old id, which will be found out, and not the other way round.
-   */
-  async #lookUp(changelogs: readonly TopicPartition[]): Promise<Extents> {
-    const [port, clock] = [this.#port, this.#clock]
-    const names = [...new Set(changelogs.map(({ topic }) => topic))]
-    const ids = await fetchTopicIds(port, clock, names, LOOKUP)
-    const [starts, ends] = await Promise.all([
-      listOffsetsRetrying(port, clock, changelogs, 'earliest', 'read_uncommitted', LOOKUP),
-      listOffsetsRetrying(port, clock, changelogs, 'latest', 'read_uncommitted', LOOKUP),
-    ])
-    return new Map(
-      changelogs.map(({ topic, partition }) => {
-        const key = topicPartitionKey(topic, partition)
-        const topicId = ids.get(topic) ?? ''
-        return [key, { start: starts.get(key) ?? 0, end: ends.get(key) ?? 0, topicId }]
-      }),
-    )
-  }
-
-  #begin(task: Task, restoration: Restoration, { start, end }: Extent): void {
-    const { store, topic, partition, position } = restoration
-    const reaches = position === undefined || (position >= start && position <= end)
-    if (!reaches) {
-      this.#logger.warn(
-        { task: task.id, store, position, start, end },
-        'the changelog does not reach back to the local store, which is rebuilt from it',
-      )
-      task.stores.wipe(store)
-    }
-    const at = reaches && position !== undefined ? position : start
+  #begin(task: Task, restoration: Restoration, extent: Extent): void {
+    const { store, topic, partition } = restoration
+    const { end } = extent
+    const at = replayFrom(task, restoration, extent, this.#logger)
     if (at >= end) return
-    this.#replays.set(topicPartitionKey(topic, partition), {
-      ...restoration,
-      task,
-      end,
-      at,
-      startedAtMs: this.#clock.nowMs(),
-      restored: 0,
-      pending: new Map(),
-      pendingBytes: 0,
-      readBytes: 0,
-    })
+    const log = new StoreReplay(task.stores, restoration, at)
+    const startedAtMs = this.#clock.nowMs()
+    this.#replays.set(topicPartitionKey(topic, partition), { task, log, end, startedAtMs })
     this.#fetcher.assign(topic, partition, at)
     this.#logger.info({ task: task.id, store, from: at, to: end }, 'restoring store')
   }
@@ -187,7 +123,7 @@ export class Restorer {
     for (const [key, replay] of this.#replays) {
       onBehalfOf(replay.task.id, () => {
         budget -= this.#replay(replay, budget)
-        if (replay.at >= replay.end) this.#finish(key, replay)
+        if (replay.log.at >= replay.end) this.#finish(key, replay)
       })
       if (budget <= 0) return true
     }
@@ -195,30 +131,16 @@ export class Restorer {
   }
 
   #replay(replay: Replay, recordsMax: number): number {
-    const { topic, partition, task, store } = replay
-    const shareBytes = Math.max(READ_SHARE_BYTES_MIN, READ_BYTES_MAX / this.#replays.size)
-    let records = 0
+    const { log, end } = replay
+    const readBytesMax = Math.max(READ_SHARE_BYTES_MIN, READ_BYTES_MAX / this.#replays.size)
+    const bounds = { rowsMax: Infinity, bytesMax: BATCH_BYTES_MAX, readBytesMax }
+    const before = log.restored
     try {
-      while (records < recordsMax && replay.at < replay.end) {
-        const run = this.#fetcher.take(topic, partition)
-        if (run === undefined) break
-        while (run.next()) {
-          records += 1
-          if (run.key !== null) {
-            const { key, value, timestampMs } = run
-            add(replay, run, task.stores.restoredEntry(store, key, value, timestampMs))
-          }
-        }
-        replay.at = run.endOffset
-        replay.readBytes += run.sizeBytes
-        if (replay.pendingBytes >= BATCH_BYTES_MAX || replay.readBytes >= shareBytes) {
-          this.#write(replay)
-        }
-      }
+      log.take(this.#fetcher, recordsMax, end, bounds)
     } catch (error) {
       this.#startAgain(replay, error)
     }
-    replay.restored += records
+    const records = log.restored - before
     this.#counters.restored += records
     return records
   }
@@ -226,22 +148,22 @@ export class Restorer {
   /** The changelog lost its beginning while it was read: what is there now is all there is. */
   #startAgain(replay: Replay, error: unknown): void {
     if (!(error instanceof KafkaError) || error.code !== 'OFFSET_OUT_OF_RANGE') throw error
-    const { task, store, topic, partition } = replay
-    this.#logger.warn({ task: task.id, store, at: replay.at }, 'changelog truncated')
-    task.stores.wipe(store)
-    clear(replay)
-    this.#fetcher.unassign(topic, partition)
+    const { task, log } = replay
+    this.#logger.warn({ task: task.id, store: log.store, at: log.at }, 'changelog truncated')
+    log.wipe()
+    this.#fetcher.unassign(log.topic, log.partition)
     void this.#readFromStart(replay)
   }
 
   async #readFromStart(replay: Replay): Promise<void> {
-    const { topic, partition } = replay
+    const { log } = replay
+    const { topic, partition } = log
     const key = topicPartitionKey(topic, partition)
     while (this.#replays.get(key) === replay) {
       try {
-        const extent = (await this.#lookUp([replay])).get(key)
+        const extent = (await changelogExtents(this.#port, this.#clock, [log])).get(key)
         if (this.#replays.get(key) !== replay || extent === undefined) return
-        replay.at = extent.start
+        log.moveTo(extent.start)
         replay.end = extent.end
         this.#fetcher.assign(topic, partition, extent.start)
         this.#onArrival()
@@ -258,17 +180,11 @@ export class Restorer {
     }
   }
 
-  #write(replay: Replay): void {
-    const entries = [...replay.pending.values()].sort(([a], [b]) => Buffer.compare(a, b))
-    replay.task.stores.restore(replay.store, entries, replay.at)
-    clear(replay)
-  }
-
-  #finish(key: string, replay: Replay): void {
-    this.#write(replay)
+  #finish(key: string, { task, log, startedAtMs }: Replay): void {
+    log.write()
     this.#replays.delete(key)
-    this.#fetcher.unassign(replay.topic, replay.partition)
-    const { task, store, restored, startedAtMs } = replay
+    this.#fetcher.unassign(log.topic, log.partition)
+    const { store, restored } = log
     const tookMs = this.#clock.nowMs() - startedAtMs
     this.#logger.info({ task: task.id, store, restored, tookMs }, 'store restored')
   }
@@ -278,19 +194,23 @@ export class Restorer {
     for (const [key, replay] of this.#replays) {
       if (replay.task !== task) continue
       this.#replays.delete(key)
-      this.#fetcher.unassign(replay.topic, replay.partition)
+      this.#fetcher.unassign(replay.log.topic, replay.log.partition)
     }
   }
 
+  get isBusy(): boolean {
+    return this.#replays.size > 0
+  }
+
   progress(): readonly RestoreProgress[] {
-    return [...this.#replays.values()].map((replay) => ({
-      task: replay.task.id,
-      store: replay.store,
-      topic: replay.topic,
-      partition: replay.partition,
-      restored: replay.restored,
-      remaining: Math.max(0, replay.end - replay.at),
-      startedAtMs: replay.startedAtMs,
+    return [...this.#replays.values()].map(({ task, log, end, startedAtMs }) => ({
+      task: task.id,
+      store: log.store,
+      topic: log.topic,
+      partition: log.partition,
+      restored: log.restored,
+      remaining: Math.max(0, end - log.at),
+      startedAtMs,
     }))
   }
 
@@ -298,20 +218,4 @@ export class Restorer {
     this.#replays.clear()
     return this.#fetcher.close()
   }
-}
-
-function add(replay: Replay, record: RecordRun, entry: ByteEntry | undefined): void {
-  const [key, value] = entry ?? [record.key ?? nothing, record.value]
-  if (entry !== undefined) {
-    replay.pending.set(Buffer.prototype.latin1Slice.call(key, 0, key.length), entry)
-  }
-  replay.pendingBytes += key.length + (value === null ? 0 : value.length) + 64
-}
-
-const nothing = new Uint8Array(0)
-
-function clear(replay: Replay): void {
-  replay.pending.clear()
-  replay.pendingBytes = 0
-  replay.readBytes = 0
 }

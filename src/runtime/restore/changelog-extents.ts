@@ -1,0 +1,89 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Offset } from '../../core/record.ts'
+import type { TaskId } from '../../core/task-id.ts'
+import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
+import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import { fetchTopicIds } from '../../kafka/client/topics.ts'
+import type { KafkaPort } from '../../kafka/port.ts'
+import type { Restoration, TaskStores } from '../task/task-stores.ts'
+
+/** How long a broker may take to say where a changelog begins and ends. */
+const LOOKUP = { timeoutMs: 60_000 }
+
+/** Where a changelog begins and ends, and which one it is. */
+export interface Extent {
+  readonly start: Offset
+  /** Its high watermark. */
+  readonly end: Offset
+  readonly topicId: string
+}
+
+/** By `topicPartitionKey`. */
+export type Extents = ReadonlyMap<string, Extent>
+
+/** A task's stores, and whose they are. */
+export interface StoresOfTask {
+  readonly id: TaskId
+  readonly stores: TaskStores
+}
+
+/**
+ * The ids first: when a topic is replaced meanwhile, its offsets are those of the new one under the
+ * old id, which will be found out, and not the other way round.
+ */
+export async function changelogExtents(
+  port: KafkaPort,
+  clock: Clock,
+  changelogs: readonly TopicPartition[],
+): Promise<Extents> {
+  const names = [...new Set(changelogs.map(({ topic }) => topic))]
+  const ids = await fetchTopicIds(port, clock, names, LOOKUP)
+  const [starts, ends] = await Promise.all([
+    listOffsetsRetrying(port, clock, changelogs, 'earliest', 'read_uncommitted', LOOKUP),
+    listOffsetsRetrying(port, clock, changelogs, 'latest', 'read_uncommitted', LOOKUP),
+  ])
+  return new Map(
+    changelogs.map(({ topic, partition }) => {
+      const key = topicPartitionKey(topic, partition)
+      const topicId = ids.get(topic) ?? ''
+      return [key, { start: starts.get(key) ?? 0, end: ends.get(key) ?? 0, topicId }]
+    }),
+  )
+}
+
+/** What a task's local stores may hold: see `TaskStores.trust`. */
+export function trustLocalStores(
+  { id, stores }: StoresOfTask,
+  generation: string,
+  extents: Extents,
+  logger: Logger,
+): void {
+  const ids = stores.restorations().map(({ topic, partition }) => {
+    const extent = extents.get(topicPartitionKey(topic, partition))
+    return [topic, extent?.topicId ?? ''] as const
+  })
+  for (const store of stores.trust(generation, new Map(ids))) {
+    logger.warn(
+      { task: id, store },
+      'the local store is of before a replay, or its changelog is another one: it is rebuilt',
+    )
+  }
+}
+
+/** From where a changelog has to be read; a store that it does not reach back to is wiped. */
+export function replayFrom(
+  { id, stores }: StoresOfTask,
+  { store, position }: Restoration,
+  { start, end }: Pick<Extent, 'start' | 'end'>,
+  logger: Logger,
+): Offset {
+  if (position === undefined) return start
+  if (position >= start && position <= end) return position
+  logger.warn(
+    { task: id, store, position, start, end },
+    'the changelog does not reach back to the local store, which is rebuilt from it',
+  )
+  stores.wipe(store)
+  return start
+}
