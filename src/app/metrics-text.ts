@@ -127,6 +127,13 @@ function ofState(threads: readonly ThreadSnapshot[]): readonly Metric[] {
       left,
     ]),
   )
+  const lacking = perThread(threads, ({ standbys }) =>
+    standbys.flatMap(({ stores }) =>
+      stores.flatMap(({ task, store, topic, partition, lag }): readonly Sample[] =>
+        lag === undefined ? [] : [[{ task_id: task, store, topic, partition }, lag]],
+      ),
+    ),
+  )
   const behind = perThread(threads, ({ globals }) =>
     globals.map(({ store, topic, remaining: left }) => [{ store, topic }, left]),
   )
@@ -144,14 +151,22 @@ function ofState(threads: readonly ThreadSnapshot[]): readonly Metric[] {
       'Changelog offsets that the store still has to read before its task runs',
       remaining,
     ),
+    {
+      name: `${TASK}_update_total`,
+      type: 'counter',
+      help: 'Changelog records replayed into standbys',
+      samples: threads.map((thread) => [labelOf(thread), thread.counters.followed]),
+    },
+    gauge('millrace_standby_lag', 'Changelog offsets that a standby has not read yet', lacking),
     gauge('millrace_global_remaining_records', 'Offsets a global store has to read', behind),
   ]
 }
 
 function tasksOf(threads: readonly ThreadSnapshot[]): readonly Sample[] {
   return threads.flatMap((thread) =>
-    ['opening', 'restoring', 'running'].map((state): Sample => {
-      const count = thread.tasks.filter((task) => task.state === state).length
+    ['opening', 'restoring', 'running', 'standby'].map((state): Sample => {
+      const ofState = thread.tasks.filter((task) => task.state === state)
+      const count = state === 'standby' ? thread.standbys.length : ofState.length
       return [{ ...labelOf(thread), state }, count]
     }),
   )

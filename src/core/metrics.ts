@@ -23,6 +23,8 @@ export interface ThreadCounters {
   commits: number
   /** Changelog records replayed into local stores. */
   restored: number
+  /** Changelog records that standbys have replayed. */
+  followed: number
   /** Times work was abandoned and resumed from the last commit. */
   migrations: number
 }
@@ -39,5 +41,6 @@ export const newThreadCounters = (): ThreadCounters => ({
   polls: 0,
   commits: 0,
   restored: 0,
+  followed: 0,
   migrations: 0,
 })

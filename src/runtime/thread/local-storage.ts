@@ -1,5 +1,6 @@
 import type { TaskId } from '../../core/task-id.ts'
 import type { StateBackend } from '../../state/backend.ts'
+import type { StoreSpec } from '../../state/store-spec.ts'
 
 /** Where a thread keeps its copy of the global stores. */
 export type GlobalPlace = `global-${number}`
@@ -10,6 +11,9 @@ export const globalPlace = (threadIndex: number): GlobalPlace => `global-${threa
 export type Place = TaskId | GlobalPlace
 
 export const isTask = (place: Place): place is TaskId => !place.startsWith('global-')
+
+/** What is open of a task's local storage. */
+export type Backends = Map<StoreSpec['backend'], StateBackend>
 
 /** Where a process keeps persistent stores. */
 export interface LocalStorage {

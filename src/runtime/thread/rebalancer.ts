@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
@@ -13,6 +14,7 @@ import {
   type ParsedAssignment,
 } from '../assignment/subscription.ts'
 import type { LocalStorage } from './local-storage.ts'
+import type { Standbys } from './standbys.ts'
 import type { TaskRegistry } from './task-registry.ts'
 
 export interface RebalancerOptions {
@@ -26,6 +28,7 @@ export interface RebalancerOptions {
   readonly replicationFactor: number
   readonly membership: GroupMembership
   readonly tasks: TaskRegistry
+  readonly standbys: Standbys
   readonly storage: LocalStorage
   /** Commits and checkpoints everything; before tasks are given up. */
   readonly commitAll: () => Promise<void>
@@ -54,6 +57,10 @@ export class Rebalancer {
   #memberId = ''
   /** What the group last gave us. */
   #assigned: readonly AssignedTask[] = []
+  /** What we are to follow. */
+  #followed: readonly AssignedTask[] = []
+  /** Of what we follow, what is to move here once it has caught up. */
+  #warmUps: readonly TaskId[] = []
 
   constructor(options: RebalancerOptions) {
     this.#options = options
@@ -74,10 +81,10 @@ export class Rebalancer {
     if (this.#reopening) await this.#reopenAssigned()
     if (this.#joined !== undefined) await this.#apply(this.#joined)
     if (this.#joining) return
-    const { membership, abandon, commitAll } = this.#options
+    const { membership, commitAll } = this.#options
     switch (membership.state) {
       case 'stable':
-        if (!this.#rejoin) return
+        if (!this.#rejoin && !this.#isWarm()) return
         await commitAll()
         break
       case 'unjoined':
@@ -86,28 +93,36 @@ export class Rebalancer {
         await commitAll()
         break
       case 'lost':
-        await abandon()
+        await this.#leaveAll()
         break
     }
     this.#startJoin()
   }
 
+  /** Others may have our tasks by now, other threads of our process the files of what we follow. */
+  async #leaveAll(): Promise<void> {
+    await this.#options.standbys.closeAll(false)
+    await this.#options.abandon()
+  }
+
+  /** Whether a task that is to move here can do so now: the group is told once. */
+  #isWarm(): boolean {
+    if (this.#warmUps.length === 0) return false
+    const { caughtUp } = this.#options.standbys
+    const warm = this.#warmUps.filter((id) => caughtUp.includes(id))
+    if (warm.length === 0) return false
+    this.#options.logger.info({ warm }, 'warmed up: joining again')
+    return true
+  }
+
   #startJoin(): void {
-    const { membership, tasks, topology, applicationId, processId, threadIndex, storage } =
-      this.#options
+    const { membership } = this.#options
     this.#rejoin = false
+    this.#warmUps = []
     this.#joining = true
     this.#memberId = membership.member?.memberId ?? ''
-    const metadata = subscriptionMetadata({
-      topology,
-      applicationId,
-      processId,
-      threadIndex,
-      owned: tasks.ids,
-      stored: new Map(storage.tasks().map((task) => [task, 0])),
-    })
     membership
-      .join(metadata, (members) => leaderAssignment(this.#options, members))
+      .join(this.#subscription(), (members) => leaderAssignment(this.#options, members))
       .then((bytes) => {
         this.#joined = parseAssignment(bytes)
       })
@@ -120,28 +135,66 @@ export class Rebalancer {
       })
   }
 
+  #subscription(): Uint8Array {
+    const { tasks, standbys, storage } = this.#options
+    const onDisk = storage.tasks().map((task) => [task, 0] as const)
+    return subscriptionMetadata({
+      ...this.#options,
+      owned: tasks.ids,
+      restoring: tasks.ids.filter((id) => tasks.stateOf(id) !== 'running'),
+      standby: standbys.ids,
+      caughtUp: standbys.caughtUp,
+      stored: new Map([...onDisk, ...tasks.positions(), ...standbys.positions()]),
+    })
+  }
+
   async #apply(assignment: ParsedAssignment): Promise<void> {
-    const { tasks, membership, logger, abandon, commitAll } = this.#options
+    const { tasks, membership, logger } = this.#options
     const { active, rejoinAfterRevoke, error } = assignment
     const planned = new Map(assignment.tasks.map((task) => [task.id, task]))
     if (error !== undefined) throw new StreamsError(error.code, error)
     if (this.#memberId !== '' && membership.member?.memberId !== this.#memberId) {
       // We were thrown out and came back as somebody else: our tasks may have run elsewhere
       // meanwhile.
-      await abandon()
+      await this.#leaveAll()
     }
     this.#joined = undefined
     this.#assigned = assignment.tasks
+    this.#followed = assignment.standby
     // Noted before the commit, which may fail: the tasks are given up in any case.
     this.#rejoin = rejoinAfterRevoke
+    this.#warmUps = assignment.warmUps
     // Also those whose input is another one now: a topic was created that a pattern matches.
     const revoked = tasks.ids.filter((id) => !isSame(tasks.planOf(id), planned.get(id)))
-    logger.info({ active, revoked, generation: membership.member?.generation }, 'assigned')
-    if (revoked.length > 0) {
-      await commitAll()
-      await tasks.close(revoked)
-    }
+    const standby = assignment.standby.map(({ id }) => id)
+    logger.info({ active, standby, revoked, generation: membership.member?.generation }, 'assigned')
+    await this.#giveUp(revoked, assignment)
+    await this.#takeOver(assignment.tasks)
     this.#openAssigned()
+  }
+
+  /** What is to be followed from now on keeps its local storage open. */
+  async #giveUp(revoked: readonly TaskId[], { standby, active }: ParsedAssignment): Promise<void> {
+    const { tasks, standbys, commitAll } = this.#options
+    const planned = new Map(standby.map((task) => [task.id, task]))
+    const dropped = standbys.ids.filter(
+      (id) => !active.includes(id) && !isSame(standbys.planOf(id), planned.get(id)),
+    )
+    await standbys.close(dropped, true)
+    if (revoked.length > 0) await commitAll()
+    for (const id of revoked) {
+      const plan = planned.get(id)
+      if (plan === undefined) await tasks.close([id])
+      else standbys.open(plan, tasks.release(id))
+    }
+  }
+
+  /** What was followed here begins where the copy is. */
+  async #takeOver(assigned: readonly AssignedTask[]): Promise<void> {
+    const { tasks, standbys } = this.#options
+    for (const plan of assigned) {
+      if (standbys.ids.includes(plan.id)) tasks.open(plan, await standbys.release(plan.id))
+    }
   }
 
   /** Work was abandoned: the next step opens again what the group gave us. */
@@ -162,8 +215,9 @@ export class Rebalancer {
 
   /** What the group gave us and is not open. */
   #openAssigned(): void {
-    const { tasks } = this.#options
+    const { tasks, standbys } = this.#options
     for (const task of this.#assigned) if (!tasks.ids.includes(task.id)) tasks.open(task)
+    for (const task of this.#followed) if (!standbys.ids.includes(task.id)) standbys.open(task)
   }
 }
 

@@ -15,6 +15,7 @@ import type { GlobalStore } from '../global/global-store.ts'
 import { explained } from '../reaction.ts'
 import { Restorer } from '../restore/restorer.ts'
 import { placeOfFailure } from '../task/failed-task.ts'
+import type { StandbyTask } from '../task/standby-task.ts'
 import type { Task } from '../task/task.ts'
 import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
@@ -24,6 +25,7 @@ import { Rebalancer } from './rebalancer.ts'
 import { recoveryFrom, recoveryPauseMs, type Recovery } from './recovery.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
 import { resetPolicies, startPositions, type Positions } from './start-positions.ts'
+import { Standbys } from './standbys.ts'
 import { TaskFactory } from './task-factory.ts'
 import { TaskRegistry } from './task-registry.ts'
 import type { ThreadConfig } from './thread-config.ts'
@@ -71,6 +73,7 @@ export class StreamThread {
   readonly #outgoing: Outgoing
   readonly #factory: TaskFactory
   readonly #tasks: TaskRegistry
+  readonly #standbys: Standbys
   readonly #rebalancer: Rebalancer
   readonly #committer: Committer
   readonly #purge: RepartitionPurge
@@ -136,15 +139,23 @@ export class StreamThread {
       counters: this.#counters,
       onCommitRequest: this.#committer.request,
     })
+    const counters = this.#counters
+    this.#standbys = new Standbys({ ...config, ...shared, topology, storage, counters })
     this.#turns = new Turns(clock, this.#outgoing.isFull, this.#vitals.processing)
     this.#purge = new RepartitionPurge({ port, clock, logger, topology, applicationId })
-    this.#rebalancer = new Rebalancer({
+    this.#rebalancer = this.#newRebalancer(port)
+  }
+
+  #newRebalancer(port: KafkaPort): Rebalancer {
+    const { config } = this.#options
+    return new Rebalancer({
+      ...this.#options,
       ...config,
-      ...shared,
-      topology,
-      storage,
+      port,
       membership: this.#membership,
       tasks: this.#tasks,
+      standbys: this.#standbys,
+      onEvent: this.#wakeup.notify,
       commitAll: () => this.#commitAll(),
       abandon: () => this.#abandon(),
       proveCoordinator: this.#outgoing.proveCoordinator,
@@ -157,12 +168,18 @@ export class StreamThread {
 
   snapshot(): ThreadSnapshot {
     const parts = { tasks: this.#tasks, fetcher: this.#fetcher, restorer: this.#restorer }
-    return this.#vitals.snapshot({ ...parts, globals: this.#globals, state: this.#state })
+    const followers = { globals: this.#globals, standbys: this.#standbys }
+    return this.#vitals.snapshot({ ...parts, ...followers, state: this.#state })
   }
 
   /** Running tasks, for local queries. */
   get tasks(): readonly Task[] {
     return this.#tasks.running
+  }
+
+  /** Copies of tasks that others run, for queries that may be answered with an older state. */
+  get standbys(): readonly StandbyTask[] {
+    return this.#standbys.following
   }
 
   /** For local queries; undefined while it is not up to date. */
@@ -240,6 +257,7 @@ export class StreamThread {
       await this.#commit()
     }
     if (this.#committer.writeCheckpoint(this.#tasks.running)) busy = true
+    if (!this.#restorer.isBusy && this.#standbys.advance(busy)) busy = true
     await this.#outgoing.makeRoom()
     if (busy) await yieldToEventLoop()
     else await this.#wakeup.wait(this.#waitMs())
@@ -343,6 +361,7 @@ export class StreamThread {
   async #release(): Promise<void> {
     try {
       await this.#tasks.close(this.#tasks.ids)
+      await this.#standbys.end(this.#membership.member !== undefined)
     } finally {
       if (this.#ended.signal.aborted) await this.#membership.close()
       else await this.#membership.leave()

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { isStreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { Offset } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { StateBackend } from '../../state/backend.ts'
@@ -14,12 +15,10 @@ import { onBehalfOf } from '../task/failed-task.ts'
 import type { StartPosition } from '../task/task-options.ts'
 import type { Task } from '../task/task.ts'
 import type { InputSupply } from './input-supply.ts'
-import type { LocalStorage } from './local-storage.ts'
+import type { Backends, LocalStorage } from './local-storage.ts'
 
 /** Between attempts to look up what opening a task needs. */
 const LOOK_AGAIN_AFTER_MS = 500
-
-type Backends = Map<StoreSpec['backend'], StateBackend>
 
 interface Slot {
   readonly plan: AssignedTask
@@ -73,6 +72,16 @@ export class TaskRegistry {
     return this.#running.length === this.#slots.size
   }
 
+  /** By task, the sum of its changelog positions: of what is in the local storage. */
+  positions(): ReadonlyMap<TaskId, Offset> {
+    return new Map(
+      this.#running.map(({ id, stores }) => [
+        id,
+        stores.restorations().reduce((sum, { position = 0 }) => sum + position, 0),
+      ]),
+    )
+  }
+
   stateOf(id: TaskId): 'opening' | 'restoring' | 'running' | 'closed' {
     return this.#slots.get(id)?.state ?? 'closed'
   }
@@ -82,10 +91,11 @@ export class TaskRegistry {
     return this.#slots.get(id)?.plan
   }
 
-  open(plan: AssignedTask): void {
+  /** `backends`: what is open of the task's local storage already. */
+  open(plan: AssignedTask, backends: Backends = new Map()): void {
     const slot: Slot = {
       plan,
-      backends: new Map(),
+      backends,
       state: 'opening',
       task: undefined,
       positions: [],
@@ -201,15 +211,28 @@ export class TaskRegistry {
   /** Drops what is in memory and lets go of the local storage. */
   async close(ids: readonly TaskId[]): Promise<void> {
     for (const id of ids) {
-      const slot = this.#slots.get(id)
+      const slot = this.#end(id)
       if (slot === undefined) continue
-      this.#slots.delete(id)
-      slot.state = 'closed'
-      for (const source of slot.plan.sources) this.#options.supply.unassign(source)
-      this.#closeTask(slot)
       await this.#letGo(slot)
       this.#options.logger.info({ task: id }, 'task closed')
     }
+  }
+
+  /** Drops what is in memory of a task, and gives what is open of its local storage. */
+  release(id: TaskId): Backends {
+    const slot = this.#end(id)
+    if (slot !== undefined) this.#options.logger.info({ task: id }, 'task closed')
+    return slot?.backends ?? new Map()
+  }
+
+  #end(id: TaskId): Slot | undefined {
+    const slot = this.#slots.get(id)
+    if (slot === undefined) return undefined
+    this.#slots.delete(id)
+    slot.state = 'closed'
+    for (const source of slot.plan.sources) this.#options.supply.unassign(source)
+    this.#closeTask(slot)
+    return slot
   }
 
   #closeTask({ task, plan }: Slot): void {

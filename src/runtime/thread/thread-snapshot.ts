@@ -5,6 +5,7 @@ import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { GlobalProgress } from '../global/global-reader.ts'
 import type { RestoreProgress } from '../restore/restorer.ts'
+import type { StandbyLag } from '../task/standby-task.ts'
 import type { Task } from '../task/task.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -21,12 +22,21 @@ export interface ThreadSnapshot {
   readonly stores: readonly StoreSize[]
   readonly restoring: readonly RestoreProgress[]
   readonly globals: readonly GlobalProgress[]
+  /** Tasks that others run, and whose changelogs this thread follows. */
+  readonly standbys: readonly StandbyProgress[]
   /** Records, timers included, of the last 30 to 60 seconds. */
   readonly processing: WorkRate
   /** Commits of the last 30 to 60 seconds. */
   readonly committing: WorkRate
   /** How long ago the loop began its last turn; it has to come round again and again. */
   readonly sinceTurnMs: number
+}
+
+export interface StandbyProgress {
+  readonly task: TaskId
+  readonly state: 'opening' | 'following'
+  /** None while it is opening. */
+  readonly stores: readonly StandbyLag[]
 }
 
 export interface InputLag extends TopicPartition {

@@ -4,6 +4,7 @@ import { RecentWork } from '../../core/recent-work.ts'
 import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { GlobalReader } from '../global/global-reader.ts'
 import type { Restorer } from '../restore/restorer.ts'
+import type { Standbys } from './standbys.ts'
 import type { TaskRegistry } from './task-registry.ts'
 import { inputsOf, lagOf, storesOf, type ThreadSnapshot } from './thread-snapshot.ts'
 import type { ThreadState } from './thread-state.ts'
@@ -15,6 +16,7 @@ export interface ThreadParts {
   readonly fetcher: Fetcher
   readonly restorer: Restorer
   readonly globals: GlobalReader
+  readonly standbys: Standbys
 }
 
 /** How a thread is doing: what it counts, how fast it is, and that its loop comes round. */
@@ -44,7 +46,7 @@ export class Vitals {
   }
 
   /** All of it is a copy, plain data. */
-  snapshot({ state, tasks, fetcher, restorer, globals }: ThreadParts): ThreadSnapshot {
+  snapshot({ state, tasks, fetcher, restorer, globals, standbys }: ThreadParts): ThreadSnapshot {
     const nowMs = this.#clock.nowMs()
     const inputs = inputsOf(tasks.running, fetcher)
     return {
@@ -57,6 +59,7 @@ export class Vitals {
       stores: storesOf(tasks.running),
       restoring: restorer.progress(),
       globals: globals.progress(),
+      standbys: standbys.progress(),
       processing: this.processing.at(nowMs),
       committing: this.committing.at(nowMs),
       sinceTurnMs: Math.max(0, nowMs - this.#turnedAtMs),
