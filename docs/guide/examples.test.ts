@@ -188,7 +188,7 @@ describe('the pages', () => {
     const named = guide.flatMap(([, text]) =>
       [...text.matchAll(/(?<=[`| ])--([a-z][a-z-]*)/g)].map(([, name = '']) => name),
     )
-    const ofOthers = ['ignore-scripts', 'save-dev']
+    const ofOthers = ['ignore-scripts', 'import', 'save-dev']
     expect(named.filter((name) => !known.has(name) && !ofOthers.includes(name))).toEqual([])
     const running = pages.get('docs/guide/running.md') ?? ''
     const missing = Object.keys(run.options).filter(

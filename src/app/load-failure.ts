@@ -1,12 +1,16 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { messageOf, StreamsError } from '../core/errors.ts'
+import { messageOf, StreamsError, type ErrorCode } from '../core/errors.ts'
 
 /** Why a module cannot be imported, where in it, and what to do. */
-export function loadFailure(url: string, cause: unknown): StreamsError {
+export function loadFailure(
+  url: string,
+  cause: unknown,
+  code: ErrorCode = 'INVALID_TOPOLOGY',
+): StreamsError {
   const place = placeIn(cause)
   const [reason] = messageOf(cause).split('\n')
-  return new StreamsError('INVALID_TOPOLOGY', {
+  return new StreamsError(code, {
     message: `${modulePath(url)} cannot be loaded: ${reason}${place === undefined ? '' : ` (${place})`}`,
     hint: hintFor(cause, reason ?? ''),
     cause,

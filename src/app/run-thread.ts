@@ -13,6 +13,7 @@ import { findRows } from './find-rows.ts'
 import { findValue } from './find-value.ts'
 import { loadTopology } from './load-topology.ts'
 import { pinoLogger } from './pino-logger.ts'
+import { openTracing } from './thread-tracing.ts'
 import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts'
 
 /** Builds the worker's own equal graph and runs one stream thread on it until told to stop. */
@@ -31,6 +32,8 @@ async function run(
   post: (message: FromThread) => void,
 ): Promise<void> {
   const { config, connection } = start
+  // Before the topology, so that what it imports can be instrumented.
+  const tracing = start.tracing === undefined ? undefined : await openTracing(start.tracing)
   const loaded = await loadTopology(start.topologyUrl)
   const topology = start.shadow === undefined ? loaded : shadowed(loaded, start.shadow)
   if (topology.fingerprint !== start.fingerprint) {
@@ -55,6 +58,7 @@ async function run(
       port,
       storage: directoryStorage(start.statePath),
       openSerde: serdes.open,
+      tracing: tracing?.api,
       clock: systemClock,
       logger,
       onStateChange: (state) => post({ type: 'state', state }),
@@ -63,6 +67,7 @@ async function run(
     await thread.run()
   } finally {
     await port.close()
+    await tracing?.end(logger)
   }
 }
 

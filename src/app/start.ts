@@ -24,12 +24,19 @@ import { loadTopology } from './load-topology.ts'
 import { threadConfigs, type RunOptions } from './options.ts'
 import type { LogOptions } from './pino-logger.ts'
 import { StreamWorker } from './stream-worker.ts'
+import { checkTracing } from './thread-tracing.ts'
 
 export interface StartOptions extends RunOptions, ConnectionOptions {
   /** Default: JSON lines of level `info` on standard output. */
   readonly log?: Partial<LogOptions>
   /** For topologies with `avro`, `jsonSchema` or `protobuf` serdes. */
   readonly schemaRegistry?: SchemaRegistryConnection
+  /**
+   * The URL of a module that sets up an OpenTelemetry SDK, loaded in each thread before the
+   * topology; `true` where `--import` has done that already. Default: nothing is traced, which
+   * costs nothing. Needs `@opentelemetry/api`; see docs/guide/tracing.md.
+   */
+  readonly tracing?: string | boolean
 }
 
 /** A shadow: the same graph with topics of its own, which reads its input up to some offsets. */
@@ -61,6 +68,8 @@ export async function launch(
   const applicationId = options.applicationId ?? topology.name
   // Checked before anything is touched; the process id is filled in when the directory is ours.
   const { length: threads } = threadConfigs(options, topology.name, '')
+  const tracing = options.tracing === false ? undefined : options.tracing
+  if (tracing !== undefined) await checkTracing(tracing)
   const address = options.http === undefined ? undefined : parseAddress(options.http)
   const connection = connectionOf(options, applicationId)
   // One connection and away: a wrong address or password is said at once, in one line.
@@ -83,6 +92,7 @@ export async function launch(
         connection: { ...connection, clientId: clientIdOf(connection, config) },
         schemaRegistry,
         statePath: directory.path,
+        tracing,
         log: { level: 'info', pretty: false, file: undefined, ...options.log },
         compileCache: getCompileCacheDir() !== undefined,
       },

@@ -21,6 +21,8 @@ export interface ThreadStart {
   /** The state directory of the process. */
   readonly statePath: string
   readonly log: LogOptions
+  /** See `tracing` of `StartOptions`; undefined: off. */
+  readonly tracing?: true | string | undefined
   /**
    * Whether the application keeps what it compiles for later starts (`module.enableCompileCache`).
    */

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Application } from '../app/application.ts'
 import type { RunOptions } from '../app/options.ts'
 import { pinoLogger, type LogOptions } from '../app/pino-logger.ts'
@@ -50,6 +52,7 @@ export const run: Command = {
     standbys: { type: 'string', value: 'N', help: 'copies of state on other processes (0)' },
     'max-warmups': { type: 'string', value: 'N', help: 'tasks warmed up at a time (2)' },
     'acceptable-lag': { type: 'string', value: 'N', help: 'records a copy may lack (10000)' },
+    tracing: { type: 'string', value: 'MODULE', help: 'sets OpenTelemetry up; on: --import did' },
     'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info, warn, error or silent' },
     'log-format': { type: 'string', value: 'FORMAT', help: 'pretty (on a terminal) or json' },
     'log-file': { type: 'string', value: 'FILE', help: 'instead of standard output' },
@@ -78,13 +81,17 @@ export const run: Command = {
 /** All of `start`'s options as they were given. */
 function startOptions(line: CommandLine): StartOptions & { readonly log: LogOptions } {
   const schemaRegistry = schemaRegistryFrom(line)
+  const tracing = line.text('tracing')
   return {
     ...connectionFrom(line),
     ...runOptions(line),
     ...(schemaRegistry === undefined ? {} : { schemaRegistry }),
+    ...(tracing === undefined ? {} : { tracing: tracing === 'on' || urlOf(tracing) }),
     log: logOptions(line),
   }
 }
+
+const urlOf = (path: string): string => pathToFileURL(resolve(path)).href
 
 function runOptions(line: CommandLine): RunOptions {
   return given({

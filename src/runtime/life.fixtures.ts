@@ -11,6 +11,7 @@ import type { LocalStorage } from './thread/local-storage.ts'
 import { StreamThread } from './thread/stream-thread.ts'
 import type { ThreadConfig } from './thread/thread-config.ts'
 import type { ThreadState } from './thread/thread-state.ts'
+import type { OpenTelemetry } from './tracing/open-telemetry.ts'
 
 export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
   threadIndex: 0,
@@ -46,6 +47,8 @@ export interface LifeOptions extends Partial<Omit<ThreadConfig, 'applicationId'>
   readonly clientId: string
   /** Of schemas, for topologies that need one. */
   readonly registry?: SchemaRegistry
+  /** Where records are followed by spans. */
+  readonly tracing?: OpenTelemetry
 }
 
 export interface Note {
@@ -70,7 +73,7 @@ export class Life {
   #dead = false
 
   constructor(
-    { topology, disk, storage, clientId, registry, ...overrides }: LifeOptions,
+    { topology, disk, storage, clientId, registry, tracing, ...overrides }: LifeOptions,
     cluster: SimulatedCluster,
     clock: Clock,
     onNote: (life: Life, note: Note) => void,
@@ -92,6 +95,7 @@ export class Life {
       storage: storage ?? this.#storage,
       clock: this.#clock,
       openSerde: serdes.open,
+      tracing,
       logger,
       onStateChange: (state) => this.states.push(state),
     })

@@ -11,6 +11,7 @@ import {
 import { GlobalStores } from '../runtime/global/global-stores.ts'
 import type { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import { Task } from '../runtime/task/task.ts'
+import type { OpenTelemetry } from '../runtime/tracing/open-telemetry.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
 import { topicName } from '../topology/graph.ts'
@@ -30,6 +31,7 @@ export interface DriverTasksOptions {
   readonly counters: ThreadCounters
   readonly cacheMaxBytes: number
   readonly serdes: RemoteSerdes
+  readonly tracing: OpenTelemetry | undefined
 }
 
 /** Every task of a topology in one place, with its topics and stores in memory. */

@@ -7,6 +7,7 @@ import { newThreadCounters, type ThreadCounters } from '../core/metrics.ts'
 import { noHeaders, type Headers } from '../core/record.ts'
 import { yieldToEventLoop } from '../core/yield.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
+import type { OpenTelemetry } from '../runtime/tracing/open-telemetry.ts'
 import { MemoryRegistry } from '../serde/registry/memory-registry.ts'
 import type { ReadOnlyKeyValueStore } from '../state/store.ts'
 import type { ReadOnlyVersionedStore } from '../state/versioned-store.ts'
@@ -32,6 +33,8 @@ export interface TestDriverOptions {
    * as in Kafka, and each sub-topology has as many tasks as its largest source topic.
    */
   readonly partitions?: TestPartitions
+  /** The module `@opentelemetry/api`, to follow records by spans; default: nothing is traced. */
+  readonly tracing?: OpenTelemetry
 }
 
 export interface SendOptions {
@@ -86,14 +89,15 @@ export class TopologyTestDriver implements AsyncDisposable {
   readonly counters: Readonly<ThreadCounters>
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
-    const { startMs = 0, cacheMaxBytes = 0, partitions = 1 } = options
+    const { startMs = 0, cacheMaxBytes = 0, partitions = 1, tracing } = options
     const counters = newThreadCounters()
     const clock = new ManualClock(startMs)
     this.#topology = topology
     this.#clock = clock
     this.counters = counters
     const serdes = this.#serdes
-    this.#tasks = new DriverTasks({ topology, partitions, clock, counters, cacheMaxBytes, serdes })
+    const how = { topology, partitions, cacheMaxBytes, tracing }
+    this.#tasks = new DriverTasks({ ...how, clock, counters, serdes })
   }
 
   input<K, V>(topic: Topic<K, V>): TestInput<K, V> {

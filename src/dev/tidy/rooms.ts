@@ -33,6 +33,7 @@ const packagesAtHome: Readonly<Record<string, string>> = {
   ajv: 'src/serde/json-schema/',
   protobufjs: 'src/serde/protobuf/',
   '@kafkajs': 'src/serde/registry/',
+  '@opentelemetry': 'src/app/',
 }
 
 /**

@@ -9,6 +9,7 @@ import type { FailurePolicy } from '../../topology/graph.ts'
 import type { OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { reactionTo } from '../reaction.ts'
+import type { RecordSpans } from '../tracing/record-spans.ts'
 import { isFromCache } from './cached-update.ts'
 import { nodeOfFailure } from './compile-graph.ts'
 import { sendDeadLetter } from './dead-letter.ts'
@@ -21,6 +22,8 @@ export interface FailuresOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: ThreadCounters
+  /** Are told what has failed. */
+  readonly spans: RecordSpans | undefined
 }
 
 /** What failed, and how often it was tried. */
@@ -59,8 +62,9 @@ export class Failures {
 
   /** Throws what cannot be settled here. `node` is where it failed, if the error does not say. */
   settle(failed: Failed, error: unknown, policy: FailurePolicy, node: string): void {
+    const { counters, logger, topology, spans } = this.#options
+    spans?.failed(error, policy)
     if (reactionTo(error) !== 'record' || isFromCache(error)) throw error
-    const { counters, logger, topology } = this.#options
     const { records } = failed
     const [first] = records
     const where = {

@@ -9,6 +9,7 @@ import type { StateBackend } from '../../state/backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type { OperatorContext } from '../../topology/processor.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { RecordSupply } from './partition-queue.ts'
 import type { RecordCollector } from './record-collector.ts'
 
@@ -32,6 +33,8 @@ export interface TaskOptions {
   readonly globalStore?: OperatorContext['globalStore']
   /** See {@link OperatorContext}; a second by default, as in Kafka Streams. */
   readonly closeIntervalMs?: number
+  /** See {@link RecordSpans}; undefined: nothing is traced. */
+  readonly tracing?: OpenTelemetry | undefined
   /** See {@link compileGraph}. */
   readonly openSerde: (remote: RemoteSerde) => void
   /** See {@link InputOrder}; 0 by default. */

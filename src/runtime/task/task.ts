@@ -13,6 +13,7 @@ import {
   type SubTopology,
 } from '../../topology/graph.ts'
 import type { Emit, OperatorContext } from '../../topology/processor.ts'
+import { RecordSpans } from '../tracing/record-spans.ts'
 import { AtHand } from './at-hand.ts'
 import { announcing } from './cached-update.ts'
 import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
@@ -49,6 +50,9 @@ export class Task {
   readonly #atHand: AtHand
   readonly #whileIdle: ((untilMs: number) => boolean)[] = []
   readonly #later: LaterWork
+  /** Undefined where nothing is traced: then nothing of it is in the way of a record. */
+  readonly #spans: RecordSpans | undefined
+  readonly #take: (input: Input) => void
   #graph: CompiledGraph | undefined
   #inputs: readonly Input[] = []
   #order: InputOrder | undefined
@@ -63,7 +67,12 @@ export class Task {
     this.id = options.id
     this.#options = options
     this.#collector = closable(options.collector, () => this.#closing)
-    this.#failures = new Failures(options, this.#collector)
+    const { tracing } = options
+    const spans = tracing && new RecordSpans(tracing, options)
+    const process = (input: Input): void => this.#processHead(input)
+    this.#spans = spans
+    this.#take = spans === undefined ? process : (input) => spans.process(input, process)
+    this.#failures = new Failures({ ...options, spans }, this.#sent)
     this.#later = new LaterWork(() => options.supply.wake())
     const policy = options.topology.onFailure
     this.#atHand = new AtHand(this.#meta, this.#failures, policy)
@@ -79,6 +88,11 @@ export class Task {
       streamTimeMs: () => this.#streamTimeMs,
       specs: this.#subTopology.stores.map((name) => options.topology.stores.get(name) as StoreSpec),
     })
+  }
+
+  /** Where records are sent to, other than changes of state. */
+  get #sent(): RecordCollector {
+    return this.#spans?.collector(this.#collector) ?? this.#collector
   }
 
   get partition(): number {
@@ -116,7 +130,7 @@ export class Task {
     this.#graph = compileGraph(this.#subTopology, {
       applicationId: this.#options.applicationId,
       meta: this.#meta,
-      collector: this.#collector,
+      collector: this.#sent,
       openSerde: this.#options.openSerde,
       contextOf: (node) => this.#contextOf(node),
     })
@@ -131,9 +145,10 @@ export class Task {
     const source = this.#sourceOf(topic)
     const { partitionTimeMs } = parseCommitMetadata(metadata ?? '')
     const place = { topic, partition, source, position: offset, partitionTimeMs }
+    const emit = this.#graph?.entries.get(source.name) as Emit
     return {
       queue: new PartitionQueue({ ...this.#options, ...place, meta: this.#meta }),
-      emit: this.#graph?.entries.get(source.name) as Emit,
+      emit: this.#spans?.entry(emit) ?? emit,
       committed: metadata === null ? -1 : offset,
     }
   }
@@ -161,6 +176,8 @@ export class Task {
 
   #contextOf(node: ProcessorNode): Omit<OperatorContext, 'emit' | 'emitTo'> {
     const { clock, closeIntervalMs } = this.#options
+    const atHand = this.#atHand.contextOf(node.name)
+    const counting = this.#failures.countingOf(node.name)
     return {
       nodeName: node.name,
       taskId: this.id,
@@ -183,8 +200,9 @@ export class Task {
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
       },
       timers: (name, onTimer) => this.#timers.add(node.name, this.stores.timers(name), onTimer),
-      ...this.#atHand.contextOf(node.name),
-      ...this.#failures.countingOf(node.name),
+      ...atHand,
+      ...counting,
+      ...this.#spans?.contextOf(node.name, { ...atHand, ...counting }),
       later: this.#later.begin,
       holdInput: this.#holds.hold,
       whileIdle: (callback) => {
@@ -208,7 +226,7 @@ export class Task {
       if (!this.#timers.fireNext('event-time', this.#streamTimeMs)) {
         const input = this.#holds.any ? undefined : this.#order?.next()
         if (input === undefined) break
-        this.#processHead(input)
+        this.#take(input)
         records += 1
       }
       done += 1

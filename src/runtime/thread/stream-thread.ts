@@ -17,6 +17,7 @@ import { Restorer } from '../restore/restorer.ts'
 import { placeOfFailure } from '../task/failed-task.ts'
 import type { StandbyTask } from '../task/standby-task.ts'
 import type { Task } from '../task/task.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
 import { globalPlace, isTask, type LocalStorage, type Place } from './local-storage.ts'
@@ -50,6 +51,8 @@ export interface StreamThreadOptions {
   readonly storage: LocalStorage
   /** Has a serde ask its schema registry, in the background. */
   readonly openSerde: (remote: RemoteSerde) => void
+  /** Where records are followed by spans; undefined: nowhere. */
+  readonly tracing?: OpenTelemetry | undefined
   readonly clock: Clock
   readonly logger: Logger
   readonly onStateChange: (state: ThreadState) => void

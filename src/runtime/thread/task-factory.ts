@@ -18,6 +18,7 @@ export interface TaskFactoryOptions extends Pick<
   | 'collector'
   | 'counters'
   | 'openSerde'
+  | 'tracing'
   | 'onCommitRequest'
 > {
   readonly config: ThreadConfig

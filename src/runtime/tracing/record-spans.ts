@@ -1,0 +1,240 @@
+import { isStreamsError, messageOf } from '../../core/errors.ts'
+import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
+import type { TaskId } from '../../core/task-id.ts'
+import type { Emit, OperatorContext, Waited } from '../../topology/processor.ts'
+import type { FailurePolicy } from '../../topology/graph.ts'
+import type { PartitionQueue } from '../task/partition-queue.ts'
+import type { RecordCollector } from '../task/record-collector.ts'
+import {
+  CONSUMER,
+  ERROR,
+  type OpenTelemetry,
+  type Span,
+  type SpanAttributes,
+  type SpanContext,
+  type SpanScope,
+  type Tracer,
+} from './open-telemetry.ts'
+import {
+  isKnown,
+  isSampled,
+  onlyTrace,
+  spanContextOf,
+  traceHeaders,
+  traceParentOf,
+  withTrace,
+} from './trace-context.ts'
+
+/** Of records that were gathered; more are not linked, as an SDK would not keep more. */
+const LINKS_MAX = 128
+
+/** What is processed now, and under which span. */
+interface Active {
+  /** Undefined where nothing is recorded. */
+  readonly span: Span | undefined
+  readonly scope: SpanScope
+  /** As the record was read. */
+  readonly parent: Uint8Array | undefined
+  readonly received: Headers
+  /** What is sent on of it. */
+  readonly headers: Headers
+  /** Of those, what belongs to the trace. */
+  readonly own: Headers
+}
+
+export interface RecordSpansOptions {
+  readonly id: TaskId
+  readonly applicationId: string
+}
+
+/**
+ * A span for each record that a task processes, a child of the one that sent it, which the headers
+ * of the record name; what the record leads to is sent with this span in its headers. A record
+ * whose sender has decided not to sample is passed on as it is.
+ */
+export class RecordSpans {
+  readonly #api: OpenTelemetry
+  readonly #tracer: Tracer
+  readonly #options: RecordSpansOptions
+  readonly #inputs = new WeakMap<PartitionQueue, SpanAttributes>()
+  #active: Active | undefined
+
+  constructor(api: OpenTelemetry, options: RecordSpansOptions) {
+    this.#api = api
+    this.#tracer = api.trace.getTracer('millrace')
+    this.#options = options
+  }
+
+  /** Processes the head of an input under a span of its own. */
+  process<I extends { readonly queue: PartitionQueue }>(input: I, work: (input: I) => void): void {
+    const { queue } = input
+    const { run } = queue
+    const attributes = this.#attributesOf(queue)
+    const active = this.#begin(`process ${queue.topic}`, attributes, run.headers, undefined)
+    if (active.span !== undefined) {
+      active.span.setAttribute('messaging.kafka.offset', run.offset)
+      if (run.value === null) active.span.setAttribute('messaging.kafka.message.tombstone', true)
+    }
+    this.#within(active, work, input)
+  }
+
+  /** What a step is given, so that records which have waited have a span of their own, too. */
+  contextOf(node: string, given: TracedContext): TracedContext {
+    return {
+      resume: (waited, work) => {
+        this.#within(this.#resumed(node, waited), () => given.resume(waited, work), undefined)
+      },
+      sources: () => this.#sent(given.sources()),
+      recordDropped: (reason, kind) => {
+        this.#note('dropped', { 'millrace.step': node, 'millrace.reason': reason })
+        given.recordDropped(reason, kind)
+      },
+      recordRetried: () => {
+        this.#note('retried later', { 'millrace.step': node })
+        given.recordRetried()
+      },
+    }
+  }
+
+  /** What follows a source is given the headers that are sent on. */
+  entry(emit: Emit): Emit {
+    return (key, value, timestampMs, headers) =>
+      emit(key, value, timestampMs, this.#active?.headers ?? headers)
+  }
+
+  /** Puts the span that is active into the headers of what is sent. */
+  collector({ send, partitionCount }: RecordCollector): RecordCollector {
+    return {
+      partitionCount,
+      send: (topic, partition, timestampMs, key, value, headers) =>
+        send(topic, partition, timestampMs, key, value, this.#outgoing(headers)),
+    }
+  }
+
+  /** Says why what is processed has failed, and what becomes of it. */
+  failed(error: unknown, policy: FailurePolicy): void {
+    const span = this.#active?.span
+    if (span === undefined) return
+    const cause = isStreamsError(error) && error.cause !== undefined ? error.cause : error
+    const { name, stack } = cause instanceof Error ? cause : { name: typeof cause, stack: '' }
+    const message = messageOf(cause)
+    span.recordException({ name, message, ...(stack ? { stack } : {}) })
+    span.setStatus({ code: ERROR, message })
+    span.setAttribute('error.type', isStreamsError(error) ? error.code : name)
+    span.setAttribute('millrace.on_failure', policy)
+  }
+
+  #attributesOf(queue: PartitionQueue): SpanAttributes {
+    let attributes = this.#inputs.get(queue)
+    if (attributes === undefined) {
+      attributes = this.#attributes('process', queue.topic, queue.partition)
+      this.#inputs.set(queue, attributes)
+    }
+    return attributes
+  }
+
+  /** By OpenTelemetry's conventions for messaging. Keys and values may be private: left out. */
+  #attributes(operation: string, topic: string, partition: number): SpanAttributes {
+    return {
+      'messaging.system': 'kafka',
+      'messaging.operation.name': operation,
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': topic,
+      'messaging.destination.partition.id': String(partition),
+      'messaging.consumer.group.name': this.#options.applicationId,
+      'millrace.task': this.#options.id,
+    }
+  }
+
+  #resumed(node: string, waited: Waited): Active {
+    const { topic, partition, offset } = waited.at
+    const records = waited.records()
+    const attributes = this.#attributes('resume', topic, partition)
+    attributes['messaging.kafka.offset'] = offset
+    attributes['millrace.step'] = node
+    attributes['millrace.attempt'] = waited.attempts
+    if (records.length > 1) attributes['messaging.batch.message_count'] = records.length
+    const others = records.slice(0, -1).slice(-LINKS_MAX)
+    const links = others.flatMap(({ headers }) => spanContextOf(headers) ?? [])
+    return this.#begin(
+      topic === '' ? `resume ${node}` : `resume ${topic}`,
+      attributes,
+      records.at(-1)?.headers ?? noHeaders,
+      links.length === 0 ? undefined : links,
+    )
+  }
+
+  #begin(
+    name: string,
+    attributes: SpanAttributes,
+    received: Headers,
+    links: readonly SpanContext[] | undefined,
+  ): Active {
+    const { trace, ROOT_CONTEXT } = this.#api
+    const sender = spanContextOf(received)
+    const outer = sender === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, sender)
+    const passedOn = { span: undefined, scope: outer, received, headers: received }
+    const parent = traceParentOf(received)
+    if (sender !== undefined && !isSampled(sender)) {
+      return { ...passedOn, parent, own: onlyTrace(received) }
+    }
+    const options = { kind: CONSUMER, attributes }
+    const span = this.#tracer.startSpan(
+      name,
+      links === undefined ? options : { ...options, links: links.map((context) => ({ context })) },
+      outer,
+    )
+    const spanContext = span.spanContext()
+    // Nobody has set up an SDK.
+    if (!isKnown(spanContext)) return { ...passedOn, parent, own: onlyTrace(received) }
+    const own = traceHeaders(spanContext)
+    return {
+      span: span.isRecording() ? span : undefined,
+      scope: trace.setSpan(ROOT_CONTEXT, span as never),
+      parent,
+      received,
+      headers: withTrace(received, own),
+      own,
+    }
+  }
+
+  #within<A>(active: Active, work: (argument: A) => void, argument: A): void {
+    const outer = this.#active
+    this.#active = active
+    try {
+      this.#api.context.with(active.scope, work, undefined, argument)
+    } finally {
+      this.#active = outer
+      active.span?.end()
+    }
+  }
+
+  /** What waits, or is kept, waits with the span that has processed it so far. */
+  #sent(records: readonly RawRecord[]): readonly RawRecord[] {
+    return records.map((record) => ({ ...record, headers: this.#outgoing(record.headers) }))
+  }
+
+  /**
+   * A record that was kept since comes with its own span, and so may one that a step has made: only
+   * what came with the record that is processed now is replaced.
+   */
+  #outgoing(headers: Headers): Headers {
+    const active = this.#active
+    if (active === undefined || headers === active.headers) return headers
+    if (headers === active.received) return active.headers
+    const parent = traceParentOf(headers)
+    if (parent === undefined) return withTrace(headers, active.own)
+    const isReceived = active.parent !== undefined && Buffer.compare(parent, active.parent) === 0
+    return isReceived ? withTrace(headers, active.own) : headers
+  }
+
+  #note(name: string, attributes: SpanAttributes): void {
+    this.#active?.span?.addEvent(name, attributes)
+  }
+}
+
+/** What of a step's context follows the trace. */
+export type TracedContext = Pick<
+  OperatorContext,
+  'resume' | 'sources' | 'recordDropped' | 'recordRetried'
+>
