@@ -7,6 +7,10 @@ import type { AssignableMember, AssignableTask } from './seats.ts'
 
 const SEEDS = 500
 
+/** Nothing is known of changelogs. */
+const noStandbys = { extents: new Map(), standbys: 0, maxWarmups: 2, acceptableLag: 10_000 }
+const nothingElse = { restoring: [], standby: [], caughtUp: [] }
+
 /** A failure names the seed that brings it back. */
 function forEachSeed(check: (seed: number) => void): void {
   for (let seed = 0; seed < SEEDS; seed += 1) {
@@ -49,6 +53,7 @@ class Group {
         id: taskId(subTopology, partition),
         subTopology,
         stateful,
+        logged: stateful,
       }))
     }).flat()
   }
@@ -122,13 +127,14 @@ class Group {
       threadIndex,
       owned: [...running, ...staleClaims],
       stored: this.disks.get(processId) ?? new Map(),
+      ...nothingElse,
     }))
   }
 
   /** A rebalance; members outside `hears` miss its answer. */
   round(hears: (member: Member) => boolean = () => true): ReadonlyMap<string, MemberAssignment> {
     const members = this.claims()
-    const assigned = assignTasks({ tasks: this.tasks, members, strangers: false })
+    const assigned = assignTasks({ ...noStandbys, tasks: this.tasks, members, strangers: false })
     const inTheirTime = this.members
       .map((member) => ({ member, at: this.random() }))
       .sort((a, b) => a.at - b.at)
@@ -236,7 +242,7 @@ test('no more tasks move than balance demands', () => {
     const claimedOnce = (id: TaskId): boolean => claims.filter((each) => each === id).length === 1
     const owned = (of: string): readonly TaskId[] =>
       members.find(({ memberId }) => memberId === of)?.owned.filter(claimedOnce) ?? []
-    const assigned = assignTasks({ tasks: group.tasks, members, strangers: false })
+    const assigned = assignTasks({ ...noStandbys, tasks: group.tasks, members, strangers: false })
     const lost = [...assigned].flatMap(([memberId, { active }]) =>
       owned(memberId).filter((id) => !active.includes(id)),
     )
@@ -253,8 +259,9 @@ test('in a group that starts together each sub-topology is spread evenly', () =>
       threadIndex: 0,
       owned: [],
       stored: new Map<TaskId, number>(),
+      ...nothingElse,
     }))
-    const assigned = assignTasks({ tasks: group.tasks, members, strangers: false })
+    const assigned = assignTasks({ ...noStandbys, tasks: group.tasks, members, strangers: false })
     for (const [subTopology] of Map.groupBy(group.tasks, (task) => task.subTopology)) {
       const counts = membersOf(assigned).map(
         ({ active }) => active.filter((id) => id.startsWith(`${subTopology}_`)).length,

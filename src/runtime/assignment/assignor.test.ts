@@ -9,6 +9,7 @@ const tasksOf = (subTopology: number, count: number, stateful = true): readonly 
     id: taskId(subTopology, partition),
     subTopology,
     stateful,
+    logged: stateful,
   }))
 
 /** A thread is called by its process and index: `a/0`. */
@@ -24,22 +25,32 @@ const thread = (
     threadIndex: Number(index),
     owned,
     stored: new Map(Object.entries(stored) as [TaskId, number][]),
+    restoring: [],
+    standby: [],
+    caughtUp: [],
   }
 }
+
+/** Nothing is known of changelogs. */
+const noStandbys = { extents: new Map(), standbys: 0, maxWarmups: 2, acceptableLag: 10_000 }
 
 const assign = (
   tasks: readonly AssignableTask[],
   members: readonly AssignableMember[],
   strangers = false,
 ): Readonly<Record<string, MemberAssignment>> =>
-  Object.fromEntries(assignTasks({ tasks, members, strangers }))
+  Object.fromEntries(assignTasks({ ...noStandbys, tasks, members, strangers }))
 
 const runs = (...active: readonly TaskId[]): MemberAssignment => ({
   active,
+  standby: [],
+  warmUps: [],
   rejoinAfterRevoke: false,
 })
 const givesUp = (...active: readonly TaskId[]): MemberAssignment => ({
   active,
+  standby: [],
+  warmUps: [],
   rejoinAfterRevoke: true,
 })
 

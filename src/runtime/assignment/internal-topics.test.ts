@@ -18,6 +18,7 @@ const plan: PartitionPlan = {
     {
       topic: counts,
       store: 'counts',
+      subTopology: 0,
       partitions: 2,
       configs: { 'cleanup.policy': 'compact', 'message.timestamp.type': 'CreateTime' },
     },
@@ -29,7 +30,7 @@ const compacted = { 'cleanup.policy': 'compact', 'message.timestamp.type': 'Crea
 interface World {
   readonly kafka: SimulatedCluster
   readonly port: KafkaPort
-  readonly ensure: (port?: KafkaPort) => Promise<void>
+  readonly ensure: (port?: KafkaPort) => Promise<unknown>
   /** Warnings so far. */
   readonly warnings: object[]
 }
@@ -42,7 +43,7 @@ async function onACluster(work: (world: World) => Promise<void>): Promise<void> 
   const port = kafka.port('leader')
   await clock.run(async () => {
     await port.connect()
-    const ensure = (by = port): Promise<void> =>
+    const ensure = (by = port): Promise<unknown> =>
       ensureInternalTopics(by, clock, logger, plan, { replicationFactor: -1 })
     await work({ kafka, port, ensure, warnings })
   })

@@ -19,7 +19,8 @@ const repartitionConfigs = {
 type Settings = Extract<TopicDifference, { what: 'config' }>
 
 /**
- * Creates the changelog and repartition topics that are missing; several leaders may do so at once.
+ * Creates the changelog and repartition topics that are missing, and returns their names; several
+ * leaders may do so at once.
  * What exists is never altered. Throws `TOPIC_MISMATCHED` where using it would lose records: other
  * partition counts, a changelog without compaction or with deletion, a compacted repartition topic.
  */
@@ -29,7 +30,7 @@ export async function ensureInternalTopics(
   logger: Logger,
   plan: PartitionPlan,
   { replicationFactor }: { readonly replicationFactor: number },
-): Promise<void> {
+): Promise<readonly string[]> {
   const specs: TopicSpec[] = [
     ...plan.changelogs.map(({ topic, partitions, configs }) => ({
       name: topic,
@@ -52,6 +53,7 @@ export async function ensureInternalTopics(
   if (settings.length > 0) {
     logger.warn({ differences: settings }, 'internal topics are configured differently')
   }
+  return created
 }
 
 /**

@@ -1,17 +1,21 @@
 import { describe, expect, test } from 'vitest'
 import { silentLogger } from '../../core/logger.ts'
 import { ManualClock } from '../../core/manual-clock.ts'
+import { noHeaders } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import { SimulatedCluster } from '../../kafka/memory/simulated-cluster.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
+import { BatchBuilder } from '../../kafka/wire/batch-builder.ts'
 import { encodeSubscription } from '../../kafka/wire/consumer-protocol.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { FleetConfig } from './assignor.ts'
 import { leaderAssignment } from './leader.ts'
 import {
   noAssignment,
   parseAssignment,
   subscriptionMetadata,
   type ParsedAssignment,
+  type SubscriptionOptions,
 } from './subscription.ts'
 import { testTopology } from './test-topology.ts'
 
@@ -27,7 +31,12 @@ interface Subscriber {
   readonly metadata: Uint8Array
 }
 
-const member = (memberId: string, owned: readonly TaskId[] = [], topology = shop): Subscriber => ({
+const member = (
+  memberId: string,
+  owned: readonly TaskId[] = [],
+  topology = shop,
+  more: Partial<SubscriptionOptions> = {},
+): Subscriber => ({
   memberId,
   metadata: subscriptionMetadata({
     topology,
@@ -36,10 +45,13 @@ const member = (memberId: string, owned: readonly TaskId[] = [], topology = shop
     threadIndex: 0,
     owned,
     stored: new Map(),
+    ...more,
   }),
 })
 
 const nothing = noAssignment
+
+const alone = { replicationFactor: -1, standbys: 0, maxWarmups: 2, acceptableLag: 10_000 }
 
 /** What each member reads in the assignment that the leader made for it. */
 type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, ParsedAssignment>>
@@ -47,13 +59,14 @@ type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, Parsed
 async function inAGroup(
   work: (lead: Lead, kafka: SimulatedCluster, port: KafkaPort) => Promise<void>,
   topology: Topology = shop,
+  fleet: Partial<FleetConfig> = {},
 ): Promise<void> {
   const clock = new ManualClock(0)
   using kafka = new SimulatedCluster({ clock })
   const port = kafka.port('leader')
   const options = { port, clock, logger: silentLogger, topology, applicationId: 'shop' }
   const lead: Lead = async (...members) => {
-    const assignments = await leaderAssignment({ ...options, replicationFactor: -1 }, members)
+    const assignments = await leaderAssignment({ ...options, ...alone, ...fleet }, members)
     return Object.fromEntries(
       [...assignments].map(([memberId, bytes]) => [memberId, parseAssignment(bytes)]),
     )
@@ -110,6 +123,88 @@ describe('the leader of a group', () => {
       expect(second.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: false })
       expect(second.b).toMatchObject({ active: ['0_1', '1_1'], rejoinAfterRevoke: false })
     }))
+
+  const changelog = 'shop-counts-changelog'
+  const source = { topic: 'shop-by-customer-repartition', partition: 0 }
+  const counting = { id: '1_0', sources: [source], partitions: 1 }
+  const rows = (count: number): Uint8Array => {
+    const batch = new BatchBuilder(256)
+    for (let row = 0; row < count; row += 1) batch.append(0, Uint8Array.of(row), null, noHeaders)
+    return batch.finish({
+      producerId: -1,
+      epoch: -1,
+      baseSequence: -1,
+      transactional: false,
+      compression: 'none',
+    })
+  }
+
+  test('has another process follow what one runs', () =>
+    inAGroup(
+      async (lead, kafka) => {
+        kafka.createTopic('orders', 1)
+        const { a, b } = await lead(member('a'), member('b'))
+        expect([a?.active, b?.active]).toEqual([['1_0'], ['0_0']])
+        expect([a?.standby, b?.standby, b?.warmUps]).toEqual([[], [counting], []])
+      },
+      shop,
+      { standbys: 1 },
+    ))
+
+  test('has state warmed up before its task moves, as long as that takes', () =>
+    inAGroup(
+      async (lead, kafka) => {
+        kafka.createTopic('orders', 1)
+        await lead(member('a'))
+        kafka.appendForeign(changelog, 0, rows(6))
+        const owned = ['0_0', '1_0'] as const
+        const first = await lead(member('a', owned), member('b'))
+        expect(first.a).toMatchObject({ active: ['1_0'], rejoinAfterRevoke: true })
+        // Without state there is nothing to wait for, so it is this one that moves.
+        const second = await lead(member('a', ['1_0']), member('b', ['0_0']))
+        expect(second.b).toMatchObject({ active: ['0_0'], standby: [] })
+      },
+      shop,
+      { acceptableLag: 5 },
+    ))
+
+  test('moves what has state when it is within the acceptable lag, also when it cannot ask', () =>
+    inAGroup(
+      async (lead, kafka) => {
+        kafka.createTopic('orders', 2)
+        await lead(member('a'))
+        for (const partition of [0, 1]) kafka.appendForeign(changelog, partition, rows(6))
+        const owned = ['0_0', '0_1', '1_0', '1_1'] as const
+        const { a, b } = await lead(member('a', owned), member('b'))
+        expect(a?.active).toEqual(['0_0', '1_0', '1_1'])
+        expect([b?.standby.map(({ id }) => id), b?.warmUps]).toEqual([['1_1'], ['1_1']])
+        const near = { stored: new Map([['1_1', 1]] as const), standby: ['1_1'] as const }
+        const later = await lead(member('a', owned.slice(0, 3)), member('b', [], shop, near))
+        expect(later.b?.active).toContain('1_1')
+        const far = { stored: new Map([['1_1', 0]] as const), standby: ['1_1'] as const }
+        kafka.faults.refuse(({ api }) => api === 'listOffsets', 'TOPIC_AUTHORIZATION_FAILED', 2)
+        const blind = await lead(member('a', owned.slice(0, 3)), member('b', [], shop, far))
+        expect(blind.b?.active).toContain('1_1')
+      },
+      shop,
+      { acceptableLag: 5 },
+    ))
+
+  test('tells who answers queries, and what each process has', () =>
+    inAGroup(
+      async (lead, kafka) => {
+        kafka.createTopic('orders', 1)
+        const server = 'http://10.0.0.7:8080'
+        const { a, b } = await lead(member('a', [], shop, { server }), member('b'))
+        expect(a?.members).toEqual([
+          { processId: 'a', server, active: ['1_0'], standby: [] },
+          { processId: 'b', server: undefined, active: ['0_0'], standby: ['1_0'] },
+        ])
+        expect(b?.members).toEqual(a?.members)
+      },
+      shop,
+      { standbys: 1 },
+    ))
 
   test('tells every member which topics are missing', () =>
     inAGroup(async (lead) => {

@@ -4,7 +4,8 @@ import type { Logger } from '../../core/logger.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
-import { assignTasks } from './assignor.ts'
+import { assignTasks, type FleetConfig, type MemberAssignment } from './assignor.ts'
+import { taskExtents } from './task-extents.ts'
 import { ensureInternalTopics } from './internal-topics.ts'
 import { readPartitionPlan, type PartitionPlan } from './partition-plan.ts'
 import {
@@ -12,10 +13,11 @@ import {
   parseSubscription,
   type AssignedTask,
   type AssignmentError,
+  type GroupProcess,
   type MemberState,
 } from './subscription.ts'
 
-export interface LeaderOptions {
+export interface LeaderOptions extends FleetConfig {
   readonly port: KafkaPort
   readonly clock: Clock
   readonly logger: Logger
@@ -54,9 +56,10 @@ export async function leaderAssignment(
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const { port, clock, logger, topology, replicationFactor } = options
   let plan: PartitionPlan
+  let created: readonly string[]
   try {
     plan = await readPartitionPlan(options)
-    await ensureInternalTopics(port, clock, logger, plan, { replicationFactor })
+    created = await ensureInternalTopics(port, clock, logger, plan, { replicationFactor })
   } catch (error) {
     if (!isStreamsError(error)) throw error
     logger.error({ err: error, hint: error.hint }, 'the group cannot run')
@@ -72,23 +75,86 @@ export async function leaderAssignment(
   for (const { memberId, error } of refused) {
     logger.warn({ memberId, reason: error.message }, 'a group member gets no tasks')
   }
-  const strangers = refused.some(({ mayRunTasks }) => mayRunTasks)
-  const assigned = assignTasks({ tasks: plan.tasks, members: accepted, strangers })
-  const assignments = new Map(refused.map(({ memberId, error }) => [memberId, refusal(error)]))
+  const assigned = assignTasks({
+    ...options,
+    tasks: plan.tasks,
+    members: accepted,
+    strangers: refused.some(({ mayRunTasks }) => mayRunTasks),
+    // Within one process nothing has to be brought anywhere.
+    extents: isOneProcess(accepted) ? new Map() : await taskExtents(options, plan, created),
+  })
+  logAssigned(logger, members.length, plan, assigned)
+  return new Map([
+    ...refused.map(({ memberId, error }) => [memberId, refusal(error)] as const),
+    ...written(plan, accepted, assigned),
+  ])
+}
+
+const isOneProcess = (members: readonly AcceptedMember[]): boolean =>
+  members.every(({ processId }) => processId === members[0]?.processId)
+
+/** What each member is told. */
+function written(
+  plan: PartitionPlan,
+  accepted: readonly AcceptedMember[],
+  assigned: ReadonlyMap<string, MemberAssignment>,
+): readonly (readonly [string, Uint8Array])[] {
   const describe = describeTasks(plan)
   const counts = taskCounts(plan)
-  let waiting = plan.tasks.length
-  for (const [memberId, { active, rejoinAfterRevoke }] of assigned) {
-    const tasks = active.map(describe)
-    waiting -= active.length
-    const assignment = { tasks, counts, rejoinAfterRevoke, error: undefined }
-    assignments.set(memberId, assignmentFor(assignment))
-  }
+  const members = processesOf(accepted, assigned)
+  return [...assigned].map(([memberId, { active, standby, warmUps, rejoinAfterRevoke }]) => [
+    memberId,
+    assignmentFor({
+      tasks: active.map(describe),
+      standby: standby.map(describe),
+      warmUps,
+      members,
+      counts,
+      rejoinAfterRevoke,
+      error: undefined,
+    }),
+  ])
+}
+
+/** For those who ask each other about keys; nobody is told where nobody answers. */
+function processesOf(
+  accepted: readonly AcceptedMember[],
+  assigned: ReadonlyMap<string, MemberAssignment>,
+): readonly GroupProcess[] {
+  if (accepted.every(({ server }) => server === undefined)) return []
+  const byProcess = Map.groupBy(accepted, ({ processId }) => processId)
+  return [...byProcess].map(([processId, threads]) => {
+    const given = threads.flatMap(({ memberId }) => assigned.get(memberId) ?? [])
+    return {
+      processId,
+      server: threads.find(({ server }) => server !== undefined)?.server,
+      active: given.flatMap(({ active }) => active),
+      standby: given.flatMap(({ standby }) => standby),
+    }
+  })
+}
+
+/** What somebody needs to follow a rebalance in the log. */
+function logAssigned(
+  logger: Logger,
+  members: number,
+  { tasks }: PartitionPlan,
+  assigned: ReadonlyMap<string, MemberAssignment>,
+): void {
+  const given = [...assigned.values()]
+  const active = given.reduce((sum, each) => sum + each.active.length, 0)
+  const following = given.reduce((sum, each) => sum + each.standby.length, 0)
+  const warmUps = given.flatMap((each) => each.warmUps)
   logger.info(
-    { members: members.length, tasks: plan.tasks.length, waiting },
+    {
+      members,
+      tasks: tasks.length,
+      waiting: tasks.length - active,
+      standbys: following - warmUps.length,
+      warmUps,
+    },
     'the tasks of the group are assigned',
   )
-  return assignments
 }
 
 function readMember(

@@ -43,6 +43,7 @@ describe('tasks', () => {
             { topic: 'payments', partition: 0 },
           ],
           stateful: true,
+          logged: true,
         },
         {
           id: '0_1',
@@ -53,6 +54,7 @@ describe('tasks', () => {
             { topic: 'payments', partition: 1 },
           ],
           stateful: true,
+          logged: true,
         },
       ],
       sourceTopics: ['orders', 'payments'],
@@ -61,6 +63,7 @@ describe('tasks', () => {
         {
           topic: 'shop-order-payment-changelog',
           store: 'order-payment',
+          subTopology: 0,
           partitions: 2,
           configs: { 'cleanup.policy': 'compact', 'message.timestamp.type': 'CreateTime' },
         },
@@ -102,6 +105,7 @@ describe('tasks', () => {
       {
         topic: 'shop-sessions-changelog',
         store: 'sessions',
+        subTopology: 0,
         partitions: 3,
         configs: {
           'cleanup.policy': 'compact,delete',

@@ -29,11 +29,14 @@ export interface PlannedTask {
   /** Partition `partition` of each source topic that has it. */
   readonly sources: readonly TopicPartition[]
   readonly stateful: boolean
+  /** Whether any of its state is in a changelog. */
+  readonly logged: boolean
 }
 
 export interface PlannedChangelog {
   readonly topic: string
   readonly store: string
+  readonly subTopology: number
   readonly partitions: number
   readonly configs: Readonly<Record<string, string>>
 }
@@ -76,6 +79,7 @@ export function planPartitions(
           .filter((topic) => partition < countOf(topic))
           .map((topic) => ({ topic, partition })),
         stateful: stores.length > 0,
+        logged: stores.some((name) => topology.stores.get(name)?.logged === true),
       })
     }
     // A pattern that matches nothing yet: there is no task, so there is no state.
@@ -86,6 +90,7 @@ export function planPartitions(
       changelogs.push({
         topic: changelogTopic(applicationId, name),
         store: name,
+        subTopology: id,
         partitions,
         configs: changelogConfigs(store),
       })

@@ -4,6 +4,8 @@ export interface AssignableTask {
   readonly id: TaskId
   readonly subTopology: number
   readonly stateful: boolean
+  /** Whether its state is in changelogs, which others can follow. */
+  readonly logged: boolean
 }
 
 export interface AssignableMember {
@@ -14,6 +16,12 @@ export interface AssignableMember {
   readonly owned: readonly TaskId[]
   /** Tasks with state on its process's disk, with the sum of their changelog positions. */
   readonly stored: ReadonlyMap<TaskId, number>
+  /** Of those it is running, the ones that are not restored yet. */
+  readonly restoring: readonly TaskId[]
+  /** Whose changelogs it says it is following. */
+  readonly standby: readonly TaskId[]
+  /** Of those it follows, the ones within the acceptable lag. */
+  readonly caughtUp: readonly TaskId[]
 }
 
 /** A member's place in the assignment that is being made. */
@@ -35,7 +43,12 @@ export interface ProcessShare {
   readonly mayRoundUp: boolean
   readonly bySubTopology: Map<number, number>
   /** By task, the largest sum of changelog positions that one of its threads reports. */
-  readonly stored: Map<TaskId, number>
+  readonly stored: ReadonlyMap<TaskId, number>
+  /** What its threads say they run and have restored. */
+  readonly owned: ReadonlySet<TaskId>
+  /** What its threads say they follow. */
+  readonly followed: ReadonlySet<TaskId>
+  readonly caughtUp: ReadonlySet<TaskId>
   extrasTaken: number
 }
 
@@ -73,6 +86,9 @@ export class Seats {
         mayRoundUp: (taskCount * threads.length) % members.length !== 0,
         bySubTopology: new Map(),
         stored: storedBy(threads),
+        owned: new Set(threads.flatMap(restoredBy)),
+        followed: new Set(threads.flatMap(({ standby }) => standby)),
+        caughtUp: new Set(threads.flatMap(({ caughtUp }) => caughtUp)),
         extrasTaken: 0,
       })
     }
@@ -121,6 +137,9 @@ function storedBy(threads: readonly AssignableMember[]): Map<TaskId, number> {
   }
   return stored
 }
+
+const restoredBy = ({ owned, restoring }: AssignableMember): readonly TaskId[] =>
+  owned.filter((id) => !restoring.includes(id))
 
 /** By code unit, not by locale: every leader must agree. */
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -6,6 +6,7 @@ import { topicPartitionKey, type TopicPartition } from '../../core/topic-partiti
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { FleetConfig } from '../assignment/assignor.ts'
 import { leaderAssignment } from '../assignment/leader.ts'
 import {
   parseAssignment,
@@ -26,6 +27,8 @@ export interface RebalancerOptions {
   readonly processId: string
   readonly threadIndex: number
   readonly replicationFactor: number
+  /** Should this thread lead the group. */
+  readonly fleet: FleetConfig
   readonly membership: GroupMembership
   readonly tasks: TaskRegistry
   readonly standbys: Standbys
@@ -122,7 +125,10 @@ export class Rebalancer {
     this.#joining = true
     this.#memberId = membership.member?.memberId ?? ''
     membership
-      .join(this.#subscription(), (members) => leaderAssignment(this.#options, members))
+      .join(this.#subscription(), (members) => {
+        const { fleet } = this.#options
+        return leaderAssignment({ ...this.#options, ...fleet }, members)
+      })
       .then((bytes) => {
         this.#joined = parseAssignment(bytes)
       })

@@ -155,6 +155,7 @@ export class StreamThread {
       ...this.#options,
       ...config,
       port,
+      fleet: config,
       membership: this.#membership,
       tasks: this.#tasks,
       standbys: this.#standbys,
