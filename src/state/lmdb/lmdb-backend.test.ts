@@ -71,6 +71,27 @@ describe('an LMDB backend on disk', () => {
     expect((await stat(join(path, 'data.mdb'))).isFile()).toBe(true)
   })
 
+  test('is written by whoever has opened it last', async () => {
+    await using directory = await temporaryDirectory()
+    const first = openLmdbBackend(directory.path)
+    const batch = (value: string, position: number) => [
+      { store: 'orders', entries: [[bytes('a'), bytes(value)] as const], position },
+    ]
+    first.checkpoint(batch('old', 1))
+    const second = openLmdbBackend(directory.path)
+    second.checkpoint(batch('new', 9))
+    expect(() => first.checkpoint(batch('late', 2))).toThrow(
+      expect.objectContaining({ code: 'TASK_MIGRATED' }),
+    )
+    await first.close()
+    second.checkpoint(batch('newer', 10))
+    expect(entriesOf(second.store('orders'))).toEqual([['a', 'newer']])
+    await second.close()
+    const third = openLmdbBackend(directory.path)
+    expect(third.position('orders')).toBe(10)
+    await third.close()
+  })
+
   test('grows with its data', async () => {
     await using directory = await temporaryDirectory()
     const backend = openLmdbBackend(directory.path)

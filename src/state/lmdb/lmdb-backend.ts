@@ -1,5 +1,5 @@
 import { open, type RootDatabase } from 'lmdb'
-import { assert, type StreamsError } from '../../core/errors.ts'
+import { assert, StreamsError } from '../../core/errors.ts'
 import type { Offset } from '../../core/record.ts'
 import type { StateBackend, StoreBatch } from '../backend.ts'
 import { checkDataFile } from './data-file.ts'
@@ -7,6 +7,9 @@ import { lmdbFailure } from './lmdb-errors.ts'
 import { type Bytes, LmdbStore } from './lmdb-store.ts'
 
 const STORES_MAX = 1_000
+/** Beside the stores: positions, and who has it open. */
+const OTHER_TABLES = 2
+const OPENED = Buffer.from('opened')
 const binary = { keyEncoding: 'binary', encoding: 'binary' } as const
 
 /**
@@ -21,6 +24,9 @@ const binary = { keyEncoding: 'binary', encoding: 'binary' } as const
  * the changelog has it. One flush a checkpoint instead of two; `noSync`, without any, could leave
  * metadata that points to pages never written. lmdb-js's own `overlappingSync` flushes twice and on
  * its own terms.
+ *
+ * Whoever opens it last is its owner: an earlier one, which its group may have thrown out without
+ * its knowledge, can read and no longer write (`TASK_MIGRATED`).
  */
 export function openLmdbBackend(directory: string): StateBackend {
   return new LmdbBackend(directory)
@@ -30,6 +36,9 @@ class LmdbBackend implements StateBackend {
   readonly #directory: string
   readonly #environment: RootDatabase<Uint8Array, Uint8Array>
   readonly #positionsTable: Bytes
+  readonly #ownersTable: Bytes
+  /** How often it had been opened when this one was. */
+  readonly #owner: number
   readonly #positions = new Map<string, Offset>()
   readonly #origins = new Map<string, string>()
   readonly #stores = new Map<string, LmdbStore>()
@@ -45,7 +54,7 @@ class LmdbBackend implements StateBackend {
         path: directory,
         // Otherwise a directory with a dot in its name is taken for a file.
         noSubdir: false,
-        maxDbs: STORES_MAX + 1,
+        maxDbs: STORES_MAX + OTHER_TABLES,
         overlappingSync: false,
         noMetaSync: true,
         ...binary,
@@ -53,6 +62,10 @@ class LmdbBackend implements StateBackend {
     )
     try {
       this.#positionsTable = this.#open('positions')
+      this.#ownersTable = this.#open('owners')
+      this.#owner = this.#change('opening it', () =>
+        this.#environment.transactionSync(() => this.#takeOver()),
+      )
       this.#guard('reading its positions', () => this.#readPositions(this.#positionsTable))
     } catch (error) {
       void this.close()
@@ -129,7 +142,23 @@ class LmdbBackend implements StateBackend {
   }
 
   #write(doing: string, work: () => void): void {
-    this.#change(doing, () => this.#environment.transactionSync(work))
+    this.#change(doing, () =>
+      this.#environment.transactionSync(() => {
+        if (this.#lastOwner() !== this.#owner) throw takenOver(this.#directory)
+        work()
+      }),
+    )
+  }
+
+  #takeOver(): number {
+    const owner = this.#lastOwner() + 1
+    this.#ownersTable.putSync(OPENED, Buffer.from(String(owner)))
+    return owner
+  }
+
+  #lastOwner(): number {
+    const stored = this.#ownersTable.getBinary(OPENED)
+    return stored === undefined ? 0 : Number(Buffer.from(stored).toString())
   }
 
   #change<T>(doing: string, work: () => T): T {
@@ -153,3 +182,9 @@ class LmdbBackend implements StateBackend {
     }
   }
 }
+
+const takenOver = (directory: string): StreamsError =>
+  new StreamsError('TASK_MIGRATED', {
+    message: `another thread has opened the local store in ${directory}`,
+    hint: 'Nothing to do: the task runs, or is followed, there.',
+  })
