@@ -66,6 +66,9 @@ export interface RunOptions {
   readonly stuckAfter?: Duration
 }
 
+const HEARTBEAT_MIN_MS = 50
+/** A heartbeat tells a member that the group rebalances: so long it may go on unaware. */
+const HEARTBEAT_MAX_MS = 1_000
 const MIB = 1024 * 1024
 const THREADS_MAX = 256
 
@@ -119,7 +122,10 @@ export function threadConfigs(
     // Less than a producer keeps of records for topics that it is still looking for.
     sendBufferBytesMax: 24 * MIB,
     sessionTimeoutMs,
-    heartbeatIntervalMs: Math.max(50, Math.floor(sessionTimeoutMs / 4)),
+    heartbeatIntervalMs: Math.min(
+      HEARTBEAT_MAX_MS,
+      Math.max(HEARTBEAT_MIN_MS, Math.floor(sessionTimeoutMs / 4)),
+    ),
     rebalanceTimeoutMs: 60_000,
     transactionTimeoutMs,
     instanceId: instanceId === undefined ? null : `${instanceId}-${threadIndex}`,
