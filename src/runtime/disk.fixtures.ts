@@ -1,12 +1,14 @@
 import { assert, StreamsError } from '../core/errors.ts'
 import type { TaskId } from '../core/task-id.ts'
-import type { StateBackend } from '../state/backend.ts'
+import type { StateBackend, StoreBatch } from '../state/backend.ts'
 import { memoryBackend } from '../state/memory/memory-backend.ts'
 import { isTask, type LocalStorage, type Place } from './thread/local-storage.ts'
 
 /** A disk that outlives the processes that use it. */
 export class Disk {
   readonly #backends = new Map<Place, StateBackend>()
+  /** By store, of what was written to a place. */
+  readonly #positions = new Map<Place, Map<string, number>>()
   /** What a living process has open. */
   readonly #open = new Set<Place>()
   /** Whose files cannot be opened, until they are wiped. */
@@ -46,10 +48,13 @@ export class Disk {
             assert(!mounted || mine.has(place), 'a closed store is not written')
             if (!mounted) return
             backend.checkpoint(batches)
+            this.#note(place, batches)
             this.onWrite()
           },
           wipe: (store) => {
-            if (mounted) backend.wipe(store)
+            if (!mounted) return
+            backend.wipe(store)
+            this.#positions.get(place)?.delete(store)
           },
           close: () => {
             if (mounted) this.#open.delete(place)
@@ -63,14 +68,24 @@ export class Disk {
         this.corrupted.delete(place)
         this.brokenInside.delete(place)
         this.wiped.push(place)
-        if (mounted) this.#backends.delete(place)
+        if (!mounted) return
+        this.#backends.delete(place)
+        this.#positions.delete(place)
       },
+      position: (task) =>
+        [...(this.#positions.get(task)?.values() ?? [])].reduce((sum, each) => sum + each, 0),
       tasks: () => this.tasks,
       unmount: () => {
         mounted = false
         for (const place of mine) this.#open.delete(place)
       },
     }
+  }
+
+  #note(place: Place, batches: readonly StoreBatch[]): void {
+    const positions = this.#positions.get(place) ?? new Map<string, number>()
+    for (const { store, position } of batches) positions.set(store, position)
+    this.#positions.set(place, positions)
   }
 
   backend(place: Place): StateBackend {

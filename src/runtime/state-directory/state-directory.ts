@@ -17,7 +17,7 @@ import { ProcessLock } from './process-lock.ts'
  *
  *     lock           who uses it
  *     process-id     a name that survives restarts: transactional ids are made of it
- *     0_3/           the persistent stores of task 0_3
+ *     0_3/           the persistent stores of task 0_3, and how far they are
  *     global-1/      the global stores of thread 1
  */
 export interface StateDirectory extends Disposable {

@@ -1,3 +1,4 @@
+import type { Offset } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
@@ -25,4 +26,6 @@ export interface LocalStorage {
   readonly wipe: (place: Place) => void
   /** Tasks that have something stored here. */
   readonly tasks: () => readonly TaskId[]
+  /** About how far its stores are, all changelog positions together; 0 where it is not known. */
+  readonly position: (task: TaskId) => Offset
 }

@@ -143,7 +143,7 @@ export class Rebalancer {
 
   #subscription(): Uint8Array {
     const { tasks, standbys, storage } = this.#options
-    const onDisk = storage.tasks().map((task) => [task, 0] as const)
+    const onDisk = storage.tasks().map((task) => [task, storage.position(task)] as const)
     return subscriptionMetadata({
       ...this.#options,
       owned: tasks.ids,

@@ -162,6 +162,7 @@ function sharedStorage(): LocalStorage {
     },
     wipe: (place) => backends.delete(place),
     tasks: () => [...backends.keys()].filter(isTask),
+    position: () => 0,
   }
 }
 

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { bytes, entriesOf, stateBackendContract } from '../backend.contract.ts'
 import type { ByteEntry } from '../backend.ts'
 import { openLmdbBackend } from './lmdb-backend.ts'
+import { notedPosition } from './noted-position.ts'
 
 async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'millrace-lmdb-'))
@@ -90,6 +91,28 @@ describe('an LMDB backend on disk', () => {
     const third = openLmdbBackend(directory.path)
     expect(third.position('orders')).toBe(10)
     await third.close()
+  })
+
+  test('tells how far it is without being opened', async () => {
+    await using directory = await temporaryDirectory()
+    const { path } = directory
+    expect(notedPosition(path)).toBe(0)
+    const backend = openLmdbBackend(path)
+    const row: ByteEntry = [bytes('a'), bytes('1')]
+    backend.checkpoint([
+      { store: 'orders', entries: [row], position: 3_000 },
+      { store: 'payments', entries: [row], position: 50 },
+    ])
+    expect(notedPosition(path)).toBe(3_050)
+    // Not at every checkpoint, but when it is closed, and never more than there is.
+    backend.checkpoint([{ store: 'payments', entries: [row], position: 90 }])
+    expect(notedPosition(path)).toBe(3_050)
+    await backend.close()
+    expect(notedPosition(path)).toBe(3_090)
+    const again = openLmdbBackend(path)
+    again.wipe('orders')
+    expect(notedPosition(path)).toBe(90)
+    await again.close()
   })
 
   test('grows with its data', async () => {

@@ -5,6 +5,7 @@ import type { StateBackend, StoreBatch } from '../backend.ts'
 import { checkDataFile } from './data-file.ts'
 import { lmdbFailure } from './lmdb-errors.ts'
 import { type Bytes, LmdbStore } from './lmdb-store.ts'
+import { NotedPosition } from './noted-position.ts'
 
 const STORES_MAX = 1_000
 /** Beside the stores: positions, and who has it open. */
@@ -42,6 +43,7 @@ class LmdbBackend implements StateBackend {
   readonly #positions = new Map<string, Offset>()
   readonly #origins = new Map<string, string>()
   readonly #stores = new Map<string, LmdbStore>()
+  readonly #noted: NotedPosition
   #isClosed = false
   /** After a failed write lmdb-js may touch a transaction that is not there: it is left alone. */
   #failure: StreamsError | undefined
@@ -49,6 +51,7 @@ class LmdbBackend implements StateBackend {
   constructor(directory: string) {
     this.#directory = directory
     checkDataFile(directory)
+    this.#noted = new NotedPosition(directory)
     this.#environment = this.#guard('opening it', () =>
       open<Uint8Array, Uint8Array>({
         path: directory,
@@ -102,6 +105,14 @@ class LmdbBackend implements StateBackend {
       this.#positions.set(store, position)
       if (origin !== undefined) this.#origins.set(store, origin)
     }
+    this.#noted.note(this.#total())
+  }
+
+  /** Of all stores. */
+  #total(): Offset {
+    let sum = 0
+    for (const position of this.#positions.values()) sum += position
+    return sum
   }
 
   #isChange({ store, entries, position, origin }: StoreBatch): boolean {
@@ -118,11 +129,13 @@ class LmdbBackend implements StateBackend {
     })
     this.#positions.delete(name)
     this.#origins.delete(name)
+    this.#noted.note(this.#total())
   }
 
   readonly close = async (): Promise<void> => {
     if (this.#isClosed) return
     this.#isClosed = true
+    if (this.#failure === undefined) this.#noted.write(this.#total())
     await this.#environment.close()
   }
 
