@@ -125,6 +125,8 @@ export interface JoinRequest {
   readonly rebalanceTimeoutMs: number
   readonly protocolType: string
   readonly protocols: readonly { readonly name: string; readonly metadata: Uint8Array }[]
+  /** Why, for the coordinator's log (KIP-800). */
+  readonly reason?: string
 }
 
 export interface JoinResponse {
@@ -247,7 +249,8 @@ export interface KafkaPort {
     assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[],
   ) => Promise<Uint8Array>
   readonly heartbeat: (member: GroupMember) => Promise<void>
-  readonly leaveGroup: (member: GroupMember) => Promise<void>
+  /** `reason`: for the coordinator's log (KIP-800). */
+  readonly leaveGroup: (member: GroupMember, reason?: string) => Promise<void>
   /** A member, or an empty group from outside (`generation` -1 and an empty member id). */
   readonly offsetCommit: (member: GroupMember, offsets: readonly CommittedOffset[]) => Promise<void>
   /**

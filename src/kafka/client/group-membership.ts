@@ -38,8 +38,20 @@ export interface GroupMembershipOptions {
   readonly rebalanceTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly protocolName: string
+  /**
+   * Whether the loop that this member works for has not come round for too long. Then it leaves, so
+   * that others take over (KIP-62), and is `lost`. Default: it never is.
+   */
+  readonly isStuck?: () => boolean
   /** The state changed: the loop may look. */
   readonly onEvent: () => void
+}
+
+export interface LeaveOptions {
+  /** For the coordinator's log. */
+  readonly reason?: string
+  /** A static member is not coming back. */
+  readonly forGood?: boolean
 }
 
 /**
@@ -69,6 +81,8 @@ export class GroupMembership {
       onLost: (cause) => {
         if (!this.#joining) this.#lose(cause)
       },
+      isStuck: () => !this.#joining && options.isStuck?.() === true,
+      onStuck: () => this.#leaveStuck(),
     })
   }
 
@@ -89,9 +103,10 @@ export class GroupMembership {
    * rebalances that begin meanwhile. A member the group has forgotten joins as a new one: its
    * member id is another then, others may have owned its partitions in between, and nothing done
    * before may be committed under the new id. Rejects when the group refuses us for good (fenced
-   * instance, no permission), when `assign` rejects, and when closed.
+   * instance, no permission), when `assign` rejects, and when closed. `reason`: for the
+   * coordinator's log.
    */
-  async join(metadata: Uint8Array, assign: Assign): Promise<Uint8Array> {
+  async join(metadata: Uint8Array, assign: Assign, reason?: string): Promise<Uint8Array> {
     assert(!this.#joining, 'one join at a time')
     if (this.#closing.signal.aborted) throw closedError()
     this.#joining = true
@@ -101,7 +116,7 @@ export class GroupMembership {
     try {
       for (let failures = 1; ; failures += 1) {
         try {
-          const assignment = await this.#unlessClosed(this.#joinAndSync(metadata, assign))
+          const assignment = await this.#unlessClosed(this.#joinAndSync(metadata, assign, reason))
           this.#moveTo('stable')
           return assignment
         } catch (error) {
@@ -115,7 +130,11 @@ export class GroupMembership {
     }
   }
 
-  async #joinAndSync(metadata: Uint8Array, assign: Assign): Promise<Uint8Array> {
+  async #joinAndSync(
+    metadata: Uint8Array,
+    assign: Assign,
+    reason: string | undefined,
+  ): Promise<Uint8Array> {
     const { port, groupId, instanceId, protocolName } = this.#options
     // The coordinator keeps a member alive while its JoinGroup waits; a heartbeat of the old
     // generation could only be refused when the new one begins.
@@ -128,10 +147,11 @@ export class GroupMembership {
       rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs,
       protocolType: PROTOCOL_TYPE,
       protocols: [{ name: protocolName, metadata }],
+      ...(reason === undefined ? {} : { reason }),
     })
     const { member } = joined
     if (this.#closing.signal.aborted) {
-      if (this.#left) await this.#sayGoodbye(member)
+      if (this.#left) await this.#sayGoodbye(member, 'the member stopped while it joined')
       throw closedError()
     }
     this.#memberId = member.memberId
@@ -172,16 +192,26 @@ export class GroupMembership {
 
   /**
    * Tells the group, so that it need not wait for the session to end: best effort, within seconds.
-   * A static member does not (KIP-345): it is expected back within its session.
+   * A static member does so only `forGood`: else it is expected back within its session (KIP-345).
    */
-  async leave(): Promise<void> {
-    this.#left = this.#options.instanceId === null
+  async leave({ reason, forGood = false }: LeaveOptions = {}): Promise<void> {
+    this.#left = this.#options.instanceId === null || forGood
     const memberId = this.#memberId
     const generation = this.#member?.generation ?? -1
     await this.close()
     if (!this.#left || memberId === '') return
     const { groupId, instanceId } = this.#options
-    await this.#sayGoodbye({ groupId, memberId, generation, instanceId })
+    await this.#sayGoodbye({ groupId, memberId, generation, instanceId }, reason)
+  }
+
+  /** A static member's session is left to end, as Kafka's own clients do. */
+  #leaveStuck(): void {
+    const member = this.#member
+    this.#heartbeats.stop()
+    this.#lose(stuckError())
+    if (member === undefined || this.#options.instanceId !== null) return
+    this.#memberId = ''
+    void this.#sayGoodbye(member, stuckError().message)
   }
 
   /** Stops without leaving: the group waits for our session to end. */
@@ -193,9 +223,10 @@ export class GroupMembership {
     return Promise.resolve()
   }
 
-  async #sayGoodbye(member: GroupMember): Promise<void> {
+  async #sayGoodbye(member: GroupMember, reason: string | undefined): Promise<void> {
     const { port, clock, logger, groupId } = this.#options
-    await answeredWithin(clock, LEAVE_TIMEOUT_MS, port.leaveGroup(member)).catch((error: unknown) =>
+    const leaving = port.leaveGroup(member, reason)
+    await answeredWithin(clock, LEAVE_TIMEOUT_MS, leaving).catch((error: unknown) =>
       logger.debug({ groupId, error }, 'the group did not hear us leave'),
     )
   }
@@ -232,6 +263,9 @@ export class GroupMembership {
 }
 
 const isCurable = (error: KafkaError): boolean => error.kind === 'rejoin' || wasRefusedOrLost(error)
+
+const stuckError = (): KafkaError =>
+  new KafkaError('LOOP_STUCK', 'rejoin', 'the loop of the thread has not come round for too long')
 
 const closedError = (): KafkaError =>
   new KafkaError('MEMBER_CLOSED', 'fatal', 'this group member was closed')

@@ -13,6 +13,9 @@ export interface HeartbeatsOptions {
   readonly heartbeatIntervalMs: number
   readonly onRebalance: () => void
   readonly onLost: (cause: KafkaError) => void
+  /** Whether whoever the member works for is stuck: asked before each heartbeat. */
+  readonly isStuck: () => boolean
+  readonly onStuck: () => void
 }
 
 /** Keeps a member's session alive, one heartbeat at a time, until stopped or lost. */
@@ -45,6 +48,10 @@ export class Heartbeats {
     for (;;) {
       await clock.sleep(Math.max(0, Math.min(pauseMs, this.#leftMs())), stopped)
       if (stopped.aborted) return
+      if (this.#options.isStuck()) {
+        this.#options.onStuck()
+        return
+      }
       const failure = this.#leftMs() <= 0 ? sessionOver() : await this.#once(member)
       if (stopped.aborted) return
       pauseMs = heartbeatIntervalMs

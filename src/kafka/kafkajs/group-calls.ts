@@ -45,7 +45,7 @@ export const groupCalls = (
     syncGroup: (member, protocolType, protocol, assignments) =>
       asMember(member.groupId, syncGroupRequest(member, protocolType, protocol, assignments)),
     heartbeat: (member) => asMember(member.groupId, heartbeatRequest(member)),
-    leaveGroup: (member) => asMember(member.groupId, leaveGroupRequest(member)),
+    leaveGroup: (member, reason) => asMember(member.groupId, leaveGroupRequest(member, reason)),
 
     offsetCommit: (member, offsets) =>
       fromOutside(member.groupId, offsetCommitRequest(member, offsets)),

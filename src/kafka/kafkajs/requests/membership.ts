@@ -3,17 +3,19 @@ import { NO_ERROR, throwIfFailed } from '../../wire/error-codes.ts'
 import { apis, type ProtocolRequest } from '../../wire/protocol-request.ts'
 
 const MEMBER_ID_REQUIRED = 79
+/** What a broker writes into its log of a reason, and no more. */
+const REASON_LENGTH_MAX = 255
 
 /** `memberId`: join again with this one (KIP-394). */
 export type JoinAnswer = JoinResponse | { readonly memberId: string }
 
 export const joinGroupRequest = (join: JoinRequest): ProtocolRequest<JoinAnswer> => ({
   api: apis.joinGroup,
-  versions: [7, 7],
+  versions: [7, 8],
   // Answered when every member has joined, or the others were given up.
   heldMs: join.rebalanceTimeoutMs,
-  encode: (writer) =>
-    void writer
+  encode: (writer, version) => {
+    writer
       .string(join.groupId)
       .int32(join.sessionTimeoutMs)
       .int32(join.rebalanceTimeoutMs)
@@ -21,7 +23,9 @@ export const joinGroupRequest = (join: JoinRequest): ProtocolRequest<JoinAnswer>
       .string(join.instanceId)
       .string(join.protocolType)
       .array(join.protocols, ({ name, metadata }) => writer.string(name).bytes(metadata).tags())
-      .tags(),
+    if (version >= 8) writer.string(reasonOf(join.reason))
+    writer.tags()
+  },
   decode: (reader) => {
     reader.throttle()
     const code = reader.int16()
@@ -89,13 +93,18 @@ export const heartbeatRequest = (member: GroupMember): ProtocolRequest<void> => 
   },
 })
 
-export const leaveGroupRequest = (member: GroupMember): ProtocolRequest<void> => ({
+export const leaveGroupRequest = (member: GroupMember, reason?: string): ProtocolRequest<void> => ({
   api: apis.leaveGroup,
-  versions: [3, 3],
-  encode: (writer) =>
+  versions: [3, 5],
+  encode: (writer, version) =>
     void writer
       .string(member.groupId)
-      .array([member], ({ memberId, instanceId }) => writer.string(memberId).string(instanceId)),
+      .array([member], ({ memberId, instanceId }) => {
+        writer.string(memberId).string(instanceId)
+        if (version >= 5) writer.string(reasonOf(reason))
+        writer.tags()
+      })
+      .tags(),
   decode: (reader) => {
     const what = `leaving group "${member.groupId}"`
     reader.throttle()
@@ -103,8 +112,13 @@ export const leaveGroupRequest = (member: GroupMember): ProtocolRequest<void> =>
     const codes = reader.array(() => {
       reader.string()
       reader.nullableString()
-      return reader.int16()
+      const code = reader.int16()
+      reader.tags()
+      return code
     })
     throwIfFailed(codes[0] ?? NO_ERROR, what)
   },
 })
+
+const reasonOf = (reason: string | undefined): string | null =>
+  reason === undefined ? null : reason.slice(0, REASON_LENGTH_MAX)
