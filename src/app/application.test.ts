@@ -41,7 +41,8 @@ async function serving(module: string): Promise<{ app: Application; url: string 
     },
     () => life.follow([worker.state]),
   )
-  const parts = { applicationId: 'counting', life, directory, http, stuckAfterMs: 100 }
+  const patience = { stuckAfterMs: 100, maxPollIntervalMs: 500 }
+  const parts = { applicationId: 'counting', life, directory, http, patience }
   const app = new Application(counting, [worker], parts)
   void app.finished.catch(() => rmSync(folder, { recursive: true, force: true }))
   return { app, url: http.url }

@@ -5,7 +5,7 @@ import type { HttpServer } from '../server/http-server.ts'
 import type { StoreSpec } from '../state/store-spec.ts'
 import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
-import { liveness, readiness, type Health } from './health.ts'
+import { liveness, readiness, type Health, type Patience } from './health.ts'
 import { metricsText } from './metrics-text.ts'
 import { routesOf } from './routes.ts'
 import { storeView, type LocalStoreView } from './store-view.ts'
@@ -29,7 +29,7 @@ export interface ApplicationParts {
   readonly directory: StateDirectory
   /** It listens; undefined: nothing is served. */
   readonly http: HttpServer | undefined
-  readonly stuckAfterMs: number
+  readonly patience: Patience
 }
 
 /** A topology at work in this process. `await using` drains, commits and leaves the group. */
@@ -39,17 +39,17 @@ export class Application implements AsyncDisposable {
   readonly #life: ApplicationLife
   readonly #directory: StateDirectory
   readonly #http: HttpServer | undefined
-  readonly #stuckAfterMs: number
+  readonly #patience: Patience
   #stopping: Promise<void> | undefined
   /** Resolves after a clean stop; rejects with the error that ended the application. */
   readonly finished: Promise<void>
   readonly applicationId: string
 
   constructor(topology: Topology, workers: readonly ApplicationThread[], parts: ApplicationParts) {
-    const { life, directory, http, applicationId, stuckAfterMs } = parts
+    const { life, directory, http, applicationId, patience } = parts
     this.applicationId = applicationId
     this.#http = http
-    this.#stuckAfterMs = stuckAfterMs
+    this.#patience = patience
     this.#topology = topology
     this.#workers = workers
     this.#life = life
@@ -86,11 +86,13 @@ export class Application implements AsyncDisposable {
   async live(): Promise<Health> {
     const signs = await Promise.all(
       this.#workers.map(async (worker, thread) => {
-        const snapshot = await worker.snapshot(Math.min(this.#stuckAfterMs, PROBE_WITHIN_MS))
+        const snapshot = await worker.snapshot(
+          Math.min(this.#patience.stuckAfterMs, PROBE_WITHIN_MS),
+        )
         return { thread, silentMs: worker.silentMs, snapshot }
       }),
     )
-    return liveness(this.state, signs, this.#stuckAfterMs)
+    return liveness(this.state, signs, this.#patience)
   }
 
   /** Whether its state is restored and it processes records; false as soon as it is to stop. */

@@ -1,9 +1,6 @@
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ApplicationState } from './application-state.ts'
 
-/** A loop may wait for Kafka longer than a thread may be silent: an outage is no reason to die. */
-const WAITING_FACTOR = 5
-
 export interface Health {
   readonly ok: boolean
   readonly state: ApplicationState
@@ -20,11 +17,18 @@ export interface SignOfLife {
   readonly snapshot: Pick<ThreadSnapshot, 'sinceTurnMs'> | undefined
 }
 
+/** How long a thread may be silent, and how long its loop may wait: an outage is no reason to die. */
+export interface Patience {
+  readonly stuckAfterMs: number
+  /** From then on the thread is out of its group by itself. */
+  readonly maxPollIntervalMs: number
+}
+
 /** Whether the process does what it is there for, or should be started again. */
 export function liveness(
   state: ApplicationState,
   threads: readonly SignOfLife[],
-  stuckAfterMs: number,
+  { stuckAfterMs, maxPollIntervalMs }: Patience,
 ): Health {
   const failed = state === 'error' || state === 'pending-error'
   const problems = threads.flatMap(({ thread, silentMs, snapshot }) => {
@@ -32,7 +36,7 @@ export function liveness(
       return [`thread ${thread} has not answered for ${seconds(silentMs)}: a step holds it up`]
     }
     const sinceTurnMs = snapshot?.sinceTurnMs ?? 0
-    if (sinceTurnMs < stuckAfterMs * WAITING_FACTOR) return []
+    if (sinceTurnMs < maxPollIntervalMs) return []
     return [`thread ${thread} has waited for something for ${seconds(sinceTurnMs)}`]
   })
   if (failed) problems.push('a thread failed')

@@ -1,7 +1,8 @@
 import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import type { Compression } from '../kafka/port.ts'
-import type { Guarantee, ThreadConfig } from '../runtime/thread/thread-config.ts'
+import type { Patience } from './health.ts'
+import type { Guarantee, MemoryShare, ThreadConfig } from '../runtime/thread/thread-config.ts'
 
 /** How an application runs; what it does is in its topology. */
 export interface RunOptions {
@@ -33,6 +34,11 @@ export interface RunOptions {
   readonly maxTaskIdle?: Duration | false
   /** How long Kafka waits for a silent member; default `10s`. */
   readonly sessionTimeout?: Duration
+  /**
+   * A thread whose loop has not come round for so long leaves the group, for others to take its
+   * tasks, and the application counts as stuck; default `5m`, as Kafka's `max.poll.interval.ms`.
+   */
+  readonly maxPollInterval?: Duration
   /** How long Kafka keeps a silent transaction open; default `10s`. */
   readonly transactionTimeout?: Duration
   /** Static membership (KIP-345): a restart within the session timeout moves no task. */
@@ -60,8 +66,8 @@ export interface RunOptions {
    */
   readonly http?: string
   /**
-   * How long a thread may owe an answer before the application counts as stuck, to
-   * `/health/live`; default `60s`. A loop that waits for Kafka is given five times as long.
+   * How long a step may hold a thread up before the application counts as stuck, to
+   * `/health/live`; default `60s`. A loop that waits for Kafka is given `maxPollInterval`.
    */
   readonly stuckAfter?: Duration
 }
@@ -70,7 +76,9 @@ const HEARTBEAT_MIN_MS = 50
 /** A heartbeat tells a member that the group rebalances: so long it may go on unaware. */
 const HEARTBEAT_MAX_MS = 1_000
 const MIB = 1024 * 1024
+const CACHE_BYTES = 10 * MIB
 const THREADS_MAX = 256
+const MAX_POLL_INTERVAL_MS = 300_000
 
 /** The configuration of each thread, checked. */
 export function threadConfigs(
@@ -78,22 +86,81 @@ export function threadConfigs(
   topologyName: string,
   processId: string,
 ): readonly ThreadConfig[] {
-  const { threads = 1, guarantee = 'exactly-once', instanceId } = options
-  if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
-    throw invalid(`${threads} threads`, `Choose a whole number from 1 to ${THREADS_MAX}.`)
-  }
-  const { applicationId = topologyName } = options
-  if (!/^[a-zA-Z0-9._-]{1,180}$/.test(applicationId)) {
-    throw invalid(
-      `an application called "${applicationId}"`,
-      'Use letters, digits, dots, underscores and hyphens: Kafka names its internal topics after it.',
-    )
-  }
-  const cacheMaxBytes = options.cacheMaxBytes ?? 10 * MIB
+  const { threads = 1 } = options
+  checkThreads(threads)
+  return Array.from({ length: threads }, (_, index) =>
+    threadConfig(options, topologyName, processId, index, threads),
+  )
+}
+
+/** `INVALID_CONFIG` where a process cannot have so many. */
+export function checkThreads(threads: number): void {
+  if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return
+  throw invalid(`${threads} threads`, `Choose a whole number from 1 to ${THREADS_MAX}.`)
+}
+
+/** What each of so many threads may take of the memory that they share. */
+export function memoryShare({ cacheMaxBytes = CACHE_BYTES }: RunOptions, threads: number) {
   if (!(cacheMaxBytes >= 0)) {
     throw invalid(`a cache of ${cacheMaxBytes} bytes`, 'Choose 0 or more bytes.')
   }
-  const sessionTimeoutMs = durationMs(options.sessionTimeout ?? '10s')
+  return {
+    dirtyBytesMax: (128 * MIB) / threads,
+    cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
+    readCacheMaxBytes: (64 * MIB) / threads,
+  } satisfies MemoryShare
+}
+
+/** How long a thread may be silent, and its loop wait, before the application counts as stuck. */
+export const patienceOf = (options: RunOptions): Patience => ({
+  stuckAfterMs: durationMs(options.stuckAfter ?? '60s'),
+  maxPollIntervalMs: maxPollIntervalOf(options),
+})
+
+/** The configuration of one of so many threads, checked. */
+export function threadConfig(
+  options: RunOptions,
+  topologyName: string,
+  processId: string,
+  threadIndex: number,
+  threads: number,
+): ThreadConfig {
+  const { guarantee = 'exactly-once', instanceId } = options
+  const sessionTimeoutMs = sessionTimeoutOf(options)
+  return {
+    applicationId: checkedId(options.applicationId ?? topologyName),
+    processId,
+    threadIndex,
+    guarantee,
+    ...memoryShare(options, threads),
+    ...commitTimes(options, guarantee),
+    maxTaskIdleMs: options.maxTaskIdle === false ? -1 : durationMs(options.maxTaskIdle ?? '0ms'),
+    // Less than a producer keeps of records for topics that it is still looking for.
+    sendBufferBytesMax: 24 * MIB,
+    sessionTimeoutMs,
+    heartbeatIntervalMs: Math.min(
+      HEARTBEAT_MAX_MS,
+      Math.max(HEARTBEAT_MIN_MS, Math.floor(sessionTimeoutMs / 4)),
+    ),
+    rebalanceTimeoutMs: 60_000,
+    maxPollIntervalMs: maxPollIntervalOf(options),
+    instanceId: instanceId === undefined ? null : `${instanceId}-${threadIndex}`,
+    compression: options.compression ?? 'none',
+    replicationFactor: options.replicationFactor ?? -1,
+    lingerMs: durationMs(options.linger ?? '5ms'),
+    ...replicas(options),
+  }
+}
+
+function checkedId(applicationId: string): string {
+  if (/^[a-zA-Z0-9._-]{1,180}$/.test(applicationId)) return applicationId
+  throw invalid(
+    `an application called "${applicationId}"`,
+    'Use letters, digits, dots, underscores and hyphens: Kafka names its internal topics after it.',
+  )
+}
+
+function commitTimes(options: RunOptions, guarantee: Guarantee) {
   const commitIntervalMs = durationMs(
     options.commitInterval ?? (guarantee === 'exactly-once' ? '100ms' : '30s'),
   )
@@ -104,38 +171,30 @@ export function threadConfigs(
       'Choose a transaction timeout of at least twice the commit interval.',
     )
   }
-  const { standbys = 0, maxWarmups = 2, acceptableLag = 10_000 } = options
+  const checkpointIntervalMs = durationMs(options.checkpointInterval ?? '10s')
+  return { commitIntervalMs, transactionTimeoutMs, checkpointIntervalMs }
+}
+
+const sessionTimeoutOf = ({ sessionTimeout = '10s' }: RunOptions): number =>
+  durationMs(sessionTimeout)
+
+function maxPollIntervalOf(options: RunOptions): number {
+  const { maxPollInterval } = options
+  const sessionTimeoutMs = sessionTimeoutOf(options)
+  if (maxPollInterval === undefined) return Math.max(MAX_POLL_INTERVAL_MS, sessionTimeoutMs)
+  const maxPollIntervalMs = durationMs(maxPollInterval)
+  if (maxPollIntervalMs >= sessionTimeoutMs) return maxPollIntervalMs
+  throw invalid(
+    `a longest poll interval of ${maxPollIntervalMs} ms with a session timeout of ${sessionTimeoutMs} ms`,
+    'Choose one that is at least as long as the session timeout.',
+  )
+}
+
+function replicas({ standbys = 0, maxWarmups = 2, acceptableLag = 10_000 }: RunOptions) {
   atLeast(0, standbys, 'standbys of a task')
   atLeast(1, maxWarmups, 'tasks warmed up at a time')
   atLeast(0, acceptableLag, 'records of acceptable lag')
-  return Array.from({ length: threads }, (_, threadIndex) => ({
-    applicationId,
-    processId,
-    threadIndex,
-    guarantee,
-    commitIntervalMs,
-    checkpointIntervalMs: durationMs(options.checkpointInterval ?? '10s'),
-    dirtyBytesMax: (128 * MIB) / threads,
-    cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
-    readCacheMaxBytes: (64 * MIB) / threads,
-    maxTaskIdleMs: options.maxTaskIdle === false ? -1 : durationMs(options.maxTaskIdle ?? '0ms'),
-    // Less than a producer keeps of records for topics that it is still looking for.
-    sendBufferBytesMax: 24 * MIB,
-    sessionTimeoutMs,
-    heartbeatIntervalMs: Math.min(
-      HEARTBEAT_MAX_MS,
-      Math.max(HEARTBEAT_MIN_MS, Math.floor(sessionTimeoutMs / 4)),
-    ),
-    rebalanceTimeoutMs: 60_000,
-    transactionTimeoutMs,
-    instanceId: instanceId === undefined ? null : `${instanceId}-${threadIndex}`,
-    compression: options.compression ?? 'none',
-    replicationFactor: options.replicationFactor ?? -1,
-    lingerMs: durationMs(options.linger ?? '5ms'),
-    standbys,
-    maxWarmups,
-    acceptableLag,
-  }))
+  return { standbys, maxWarmups, acceptableLag }
 }
 
 function atLeast(least: number, given: number, what: string): void {

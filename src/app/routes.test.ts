@@ -85,7 +85,7 @@ async function play(scene: (scene: Scene) => Promise<void>): Promise<void> {
       life,
       directory: { [Symbol.dispose]: () => {} } as never,
       http,
-      stuckAfterMs: 60_000,
+      patience: { stuckAfterMs: 60_000, maxPollIntervalMs: 300_000 },
     })
     await scene({
       app,

@@ -1,6 +1,5 @@
 import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
-import { durationMs } from '../core/duration.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Offset } from '../core/record.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
@@ -21,7 +20,7 @@ import { Application } from './application.ts'
 import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
 import { ApplicationLife } from './application-state.ts'
 import { loadTopology } from './load-topology.ts'
-import { threadConfigs, type RunOptions } from './options.ts'
+import { patienceOf, threadConfigs, type RunOptions } from './options.ts'
 import type { LogOptions } from './pino-logger.ts'
 import { StreamWorker } from './stream-worker.ts'
 import { checkTracing } from './thread-tracing.ts'
@@ -105,7 +104,7 @@ export async function launch(
     life,
     directory,
     http,
-    stuckAfterMs: durationMs(options.stuckAfter ?? '60s'),
+    patience: patienceOf(options),
   })
 }
 

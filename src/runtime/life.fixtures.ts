@@ -26,6 +26,7 @@ export const testConfig: Omit<ThreadConfig, 'applicationId' | 'processId'> = {
   sessionTimeoutMs: 1_000,
   heartbeatIntervalMs: 250,
   rebalanceTimeoutMs: 2_000,
+  maxPollIntervalMs: 300_000,
   transactionTimeoutMs: 1_500,
   instanceId: null,
   compression: 'none',

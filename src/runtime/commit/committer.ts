@@ -33,9 +33,11 @@ export class Committer {
   #committedAtMs: number
   #checkpointedAtMs: number
   #requested = false
+  #dirtyBytesMax: number
 
   constructor(options: CommitterOptions) {
     this.#options = options
+    this.#dirtyBytesMax = options.dirtyBytesMax
     this.#committedAtMs = options.clock.nowMs()
     this.#checkpointedAtMs = this.#committedAtMs
   }
@@ -54,7 +56,11 @@ export class Committer {
 
   /** So much is not in the local stores yet that a commit has to come first. */
   isFull(tasks: readonly Task[]): boolean {
-    return dirtyBytes(tasks) >= this.#options.dirtyBytesMax
+    return dirtyBytes(tasks) >= this.#dirtyBytesMax
+  }
+
+  share({ dirtyBytesMax }: { readonly dirtyBytesMax: number }): void {
+    this.#dirtyBytesMax = dirtyBytesMax
   }
 
   /** When the next commit is due if there is something to commit. */
@@ -94,10 +100,10 @@ export class Committer {
   }
 
   async #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): Promise<void> {
-    const { clock, checkpointIntervalMs, dirtyBytesMax } = this.#options
+    const { clock, checkpointIntervalMs } = this.#options
     const due = clock.nowMs() >= this.#checkpointedAtMs + checkpointIntervalMs
     // At half the bound, so that the bound itself does not force commits one after the other.
-    if (!due && dirtyBytes(tasks) < dirtyBytesMax / 2) return
+    if (!due && dirtyBytes(tasks) < this.#dirtyBytesMax / 2) return
     // The last one goes on at leisure as long as there is room for what it has not written.
     if (tasks.some((task) => task.stores.isCheckpointing) && !this.isFull(tasks)) return
     await this.#finishCheckpoint(tasks)

@@ -5,7 +5,7 @@ import { newThreadCounters } from '../../core/metrics.ts'
 import { Wakeup } from '../../core/wakeup.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
-import { GroupMembership } from '../../kafka/client/group-membership.ts'
+import { GroupMembership, type LeaveOptions } from '../../kafka/client/group-membership.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -22,6 +22,7 @@ import { endablePort } from './endable-port.ts'
 import { InputSupply } from './input-supply.ts'
 import { globalPlace, isTask, type LocalStorage, type Place } from './local-storage.ts'
 import { Outgoing } from './outgoing.ts'
+import { Pace } from './pace.ts'
 import { Rebalancer } from './rebalancer.ts'
 import { recoveryFrom, recoveryPauseMs, type Recovery } from './recovery.ts'
 import { RepartitionPurge } from './repartition-purge.ts'
@@ -29,7 +30,7 @@ import { resetPolicies, startPositions, type Positions } from './start-positions
 import { Standbys } from './standbys.ts'
 import { TaskFactory } from './task-factory.ts'
 import { TaskRegistry } from './task-registry.ts'
-import type { ThreadConfig } from './thread-config.ts'
+import type { MemoryShare, ThreadConfig } from './thread-config.ts'
 import type { ThreadSnapshot } from './thread-snapshot.ts'
 import { threadMoves, type ThreadState } from './thread-state.ts'
 import { Turns } from './turns.ts'
@@ -37,8 +38,8 @@ import { Vitals } from './vitals.ts'
 
 /** How long the loop keeps the event loop to itself. */
 const TURN_MS = 10
-/** How long an idle loop sleeps when nothing is due. */
-const IDLE_WAIT_MS = 100
+/** Between looks at a rebalance that a shutdown waits for. */
+const LOOK_AGAIN_MS = 100
 /** How long a shutdown waits for a rebalance that is under way. */
 const REBALANCE_AT_SHUTDOWN_MS = 5_000
 /** How long a clean shutdown may take before what is not committed is left to be done again. */
@@ -82,9 +83,12 @@ export class StreamThread {
   readonly #purge: RepartitionPurge
   readonly #turns: Turns
   readonly #vitals: Vitals
+  readonly #pace: Pace
   /** In a row, without a commit in between. */
   #failures = 0
   #state: ThreadState = 'created'
+  /** It is not coming back, and a static member says so to the group. */
+  #leavesForGood = false
 
   constructor(options: StreamThreadOptions) {
     this.#options = options
@@ -110,6 +114,7 @@ export class StreamThread {
       ...shared,
       // Leaving the group is the last thing it does, and waits for seconds at most.
       port: options.port,
+      isStuck: () => this.#vitals.sinceTurnMs >= config.maxPollIntervalMs,
       groupId: applicationId,
       protocolName: 'millrace',
     })
@@ -164,6 +169,15 @@ export class StreamThread {
       abandon: () => this.#abandon(),
       proveCoordinator: this.#outgoing.proveCoordinator,
     })
+    this.#pace = new Pace({
+      ...config,
+      clock,
+      tasks: this.#tasks,
+      committer: this.#committer,
+      rebalancer: this.#rebalancer,
+      membership: this.#membership,
+      globals: this.#globals,
+    })
   }
 
   get state(): ThreadState {
@@ -207,11 +221,27 @@ export class StreamThread {
   }
 
   /**
-   * Asks for a clean shutdown: finish, commit, leave. It takes seconds at most, whatever Kafka
-   * does.
+   * While paused (KIP-834) it processes nothing and fires no timers; it commits what is done, stays
+   * in its group, restores and follows changelogs.
    */
-  readonly stop = (): void => {
+  readonly pause = (paused: boolean): void => {
+    this.#pace.isPaused = paused
+    this.#wakeup.notify()
+  }
+
+  /** Threads came or went: from now on it may take so much. Open tasks keep what they have. */
+  readonly share = (memory: MemoryShare): void => {
+    this.#factory.share(memory)
+    this.#committer.share(memory)
+  }
+
+  /**
+   * Asks for a clean shutdown: finish, commit, leave. It takes seconds at most, whatever Kafka
+   * does. `forGood`: a static member leaves, too.
+   */
+  readonly stop = (forGood = false): void => {
     if (this.#isStopping || this.#state === 'failed') return
+    this.#leavesForGood = forGood
     this.#stopping.abort()
     this.#moveTo('pending-shutdown')
     this.#wakeup.notify()
@@ -255,40 +285,16 @@ export class StreamThread {
       if (this.#globals.isReady && this.#tasks.advance()) busy = true
       this.#showState()
     }
-    if (this.#mayProcess() && this.#turns.take(this.#tasks.running, TURN_MS)) busy = true
+    if (this.#pace.mayProcess && this.#turns.take(this.#tasks.running, TURN_MS)) busy = true
     const nowMs = this.#vitals.turned(clock.nowMs())
-    if (this.#committer.isDue(this.#tasks.running, nowMs) && this.#mayCommit()) {
+    if (this.#committer.isDue(this.#tasks.running, nowMs) && this.#pace.mayCommit) {
       await this.#commit()
     }
     if (this.#committer.writeCheckpoint(this.#tasks.running)) busy = true
     if (!this.#restorer.isBusy && this.#standbys.advance(busy)) busy = true
     await this.#outgoing.makeRoom()
     if (busy) await yieldToEventLoop()
-    else await this.#wakeup.wait(this.#waitMs())
-  }
-
-  /** Uncommitted work must not pile up while the group rebalances. */
-  #mayProcess(): boolean {
-    if (!this.#globals.isReady) return false
-    if (!this.#rebalancer.isJoining) return true
-    const { clock, config } = this.#options
-    if (this.#committer.isFull(this.#tasks.running)) return false
-    return clock.nowMs() < this.#committer.dueMs + config.transactionTimeoutMs / 4
-  }
-
-  #mayCommit(): boolean {
-    return !this.#rebalancer.isJoining && this.#membership.state !== 'lost'
-  }
-
-  #waitMs(): number {
-    const nowMs = this.#options.clock.nowMs()
-    let untilMs = nowMs + IDLE_WAIT_MS
-    const [mayCommit, mayProcess] = [this.#mayCommit(), this.#mayProcess()]
-    for (const task of this.#tasks.running) {
-      if (mayCommit && task.needsCommit) untilMs = Math.min(untilMs, this.#committer.dueMs)
-      if (mayProcess) untilMs = Math.min(untilMs, task.nextWallClockMs())
-    }
-    return Math.max(1, untilMs - nowMs)
+    else await this.#wakeup.wait(this.#pace.waitMs)
   }
 
   async #commit(): Promise<void> {
@@ -339,7 +345,7 @@ export class StreamThread {
   async #shutDown(): Promise<void> {
     try {
       await this.#finishRebalance()
-      if (this.#mayCommit()) await this.#commitAll()
+      if (this.#pace.mayCommit) await this.#commitAll()
     } catch (error) {
       const recovery = recoveryFrom(error, this.#options.topology.onFailure)
       if (recovery === 'record' || recovery === 'stop') throw error
@@ -357,7 +363,7 @@ export class StreamThread {
     const untilMs = clock.nowMs() + REBALANCE_AT_SHUTDOWN_MS
     while (this.#rebalancer.isJoining && clock.nowMs() < untilMs && !this.#ended.signal.aborted) {
       if (!this.#tasks.running.some((task) => task.needsCommit)) return
-      await this.#wakeup.wait(IDLE_WAIT_MS)
+      await this.#wakeup.wait(LOOK_AGAIN_MS)
       await this.#rebalancer.step()
     }
   }
@@ -368,13 +374,18 @@ export class StreamThread {
       await this.#standbys.end(this.#membership.member !== undefined)
     } finally {
       if (this.#ended.signal.aborted) await this.#membership.close()
-      else await this.#membership.leave()
+      else await this.#membership.leave(this.#farewell())
       await this.#restorer.close()
       await this.#globals.close()
       await this.#fetcher.close()
       await this.#outgoing.close()
       this.#ended.abort()
     }
+  }
+
+  #farewell(): LeaveOptions {
+    const reason = this.#isStopping ? 'the thread was stopped' : 'the thread failed'
+    return { reason, forGood: this.#leavesForGood }
   }
 
   #showState(): void {

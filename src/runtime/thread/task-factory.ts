@@ -5,7 +5,7 @@ import type { AssignedTask } from '../assignment/subscription.ts'
 import type { TaskOptions } from '../task/task-options.ts'
 import { Task } from '../task/task.ts'
 import { storeCount } from './store-count.ts'
-import type { ThreadConfig } from './thread-config.ts'
+import type { MemoryShare, ThreadConfig } from './thread-config.ts'
 
 /** What every task of a thread is made of. */
 export interface TaskFactoryOptions extends Pick<
@@ -27,11 +27,18 @@ export interface TaskFactoryOptions extends Pick<
 /** Makes the tasks of a thread, whose stores share the memory that the thread may take. */
 export class TaskFactory {
   readonly #options: TaskFactoryOptions
+  #memory: MemoryShare
   /** To be opened without a record cache, until they have committed. */
   readonly #uncached = new Set<TaskId>()
 
   constructor(options: TaskFactoryOptions) {
     this.#options = options
+    this.#memory = options.config
+  }
+
+  /** For tasks that are made from now on. */
+  share(memory: MemoryShare): void {
+    this.#memory = memory
   }
 
   /** `held`: all tasks that the thread holds, this one included. */
@@ -42,6 +49,7 @@ export class TaskFactory {
   ): Task {
     const { config, ...shared } = this.#options
     const { topology } = shared
+    const { cacheMaxBytes, readCacheMaxBytes } = this.#memory
     // All stores of the thread share what it may take; who comes later finds the others here.
     const stores = Math.max(1, storeCount(topology, held))
     const isUncached = this.#uncached.has(plan.id)
@@ -50,8 +58,8 @@ export class TaskFactory {
       ...shared,
       backend,
       applicationId: config.applicationId,
-      cacheMaxBytes: isUncached ? 0 : Math.floor(config.cacheMaxBytes / stores),
-      readCacheMaxBytes: Math.floor(config.readCacheMaxBytes / (stores + topology.globals.length)),
+      cacheMaxBytes: isUncached ? 0 : Math.floor(cacheMaxBytes / stores),
+      readCacheMaxBytes: Math.floor(readCacheMaxBytes / (stores + topology.globals.length)),
       maxTaskIdleMs: config.maxTaskIdleMs,
     })
   }

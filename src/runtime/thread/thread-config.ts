@@ -3,8 +3,17 @@ import type { Compression } from '../../kafka/port.ts'
 
 export type Guarantee = 'exactly-once' | 'at-least-once'
 
+/** What the threads of a process share between them. */
+export interface MemoryShare {
+  /** Bytes of state not yet in the local stores that force a commit and a checkpoint. */
+  readonly dirtyBytesMax: number
+  /** The record caches of all stores of this thread's tasks; 0 emits every update. */
+  readonly cacheMaxBytes: number
+  readonly readCacheMaxBytes: number
+}
+
 /** What one thread needs to know; plain data, so that it can be posted to a worker. */
-export interface ThreadConfig {
+export interface ThreadConfig extends MemoryShare {
   readonly applicationId: string
   /** The same for every thread of a process and over its restarts: it names the local state. */
   readonly processId: string
@@ -13,11 +22,6 @@ export interface ThreadConfig {
   readonly commitIntervalMs: number
   /** How long the local stores may lag behind the commits, which are safe in Kafka. */
   readonly checkpointIntervalMs: number
-  /** Bytes of state not yet in the local stores that force a commit and a checkpoint. */
-  readonly dirtyBytesMax: number
-  /** The record cache of each store of this thread's tasks; 0 emits every update. */
-  readonly cacheMaxBytes: number
-  readonly readCacheMaxBytes: number
   /**
    * How long a task with several inputs waits for one that is empty; 0: only for what is known to
    * be at the broker; -1: not at all.
@@ -28,6 +32,8 @@ export interface ThreadConfig {
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
+  /** A loop that does not come round for so long leaves the group; so do its tasks. */
+  readonly maxPollIntervalMs: number
   readonly transactionTimeoutMs: number
   /** Static membership (KIP-345); null: every start is a new member. */
   readonly instanceId: string | null

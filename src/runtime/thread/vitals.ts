@@ -45,6 +45,10 @@ export class Vitals {
     return nowMs
   }
 
+  get sinceTurnMs(): number {
+    return Math.max(0, this.#clock.nowMs() - this.#turnedAtMs)
+  }
+
   /** All of it is a copy, plain data. */
   snapshot({ state, tasks, fetcher, restorer, globals, standbys }: ThreadParts): ThreadSnapshot {
     const nowMs = this.#clock.nowMs()
@@ -62,7 +66,7 @@ export class Vitals {
       standbys: standbys.progress(),
       processing: this.processing.at(nowMs),
       committing: this.committing.at(nowMs),
-      sinceTurnMs: Math.max(0, nowMs - this.#turnedAtMs),
+      sinceTurnMs: this.sinceTurnMs,
     }
   }
 }

@@ -1,0 +1,56 @@
+import type { Clock } from '../../core/clock.ts'
+import type { GroupMembership } from '../../kafka/client/group-membership.ts'
+import type { Committer } from '../commit/committer.ts'
+import type { GlobalReader } from '../global/global-reader.ts'
+import type { Rebalancer } from './rebalancer.ts'
+import type { TaskRegistry } from './task-registry.ts'
+
+/** How long an idle loop sleeps when nothing is due. */
+const IDLE_WAIT_MS = 100
+
+export interface PaceOptions {
+  readonly clock: Clock
+  readonly transactionTimeoutMs: number
+  readonly tasks: TaskRegistry
+  readonly committer: Committer
+  readonly rebalancer: Rebalancer
+  readonly membership: GroupMembership
+  readonly globals: GlobalReader
+}
+
+/** What the loop of a thread may do now, and how long it may sleep. */
+export class Pace {
+  readonly #options: PaceOptions
+  /** By the user (KIP-834): nothing is processed and no timer fires. */
+  isPaused = false
+
+  constructor(options: PaceOptions) {
+    this.#options = options
+  }
+
+  /** Uncommitted work must not pile up while the group rebalances. */
+  get mayProcess(): boolean {
+    const { globals, rebalancer, committer, tasks, clock, transactionTimeoutMs } = this.#options
+    if (this.isPaused || !globals.isReady) return false
+    if (!rebalancer.isJoining) return true
+    if (committer.isFull(tasks.running)) return false
+    return clock.nowMs() < committer.dueMs + transactionTimeoutMs / 4
+  }
+
+  get mayCommit(): boolean {
+    const { rebalancer, membership } = this.#options
+    return !rebalancer.isJoining && membership.state !== 'lost'
+  }
+
+  get waitMs(): number {
+    const { clock, tasks, committer } = this.#options
+    const nowMs = clock.nowMs()
+    let untilMs = nowMs + IDLE_WAIT_MS
+    const { mayCommit, mayProcess } = this
+    for (const task of tasks.running) {
+      if (mayCommit && task.needsCommit) untilMs = Math.min(untilMs, committer.dueMs)
+      if (mayProcess) untilMs = Math.min(untilMs, task.nextWallClockMs())
+    }
+    return Math.max(1, untilMs - nowMs)
+  }
+}
