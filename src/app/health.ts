@@ -17,7 +17,7 @@ export interface SignOfLife {
   readonly snapshot: Pick<ThreadSnapshot, 'sinceTurnMs'> | undefined
 }
 
-/** How long a thread may be silent, and how long its loop may wait: an outage is no reason to die. */
+/** How long a thread may be silent, and its loop wait: an outage is no reason to die. */
 export interface Patience {
   readonly stuckAfterMs: number
   /** From then on the thread is out of its group by itself. */

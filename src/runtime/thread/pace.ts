@@ -8,9 +8,7 @@ import type { TaskRegistry } from './task-registry.ts'
 /** How long an idle loop sleeps when nothing is due. */
 const IDLE_WAIT_MS = 100
 
-export interface PaceOptions {
-  readonly clock: Clock
-  readonly transactionTimeoutMs: number
+export interface PaceParts {
   readonly tasks: TaskRegistry
   readonly committer: Committer
   readonly rebalancer: Rebalancer
@@ -20,31 +18,39 @@ export interface PaceOptions {
 
 /** What the loop of a thread may do now, and how long it may sleep. */
 export class Pace {
-  readonly #options: PaceOptions
+  readonly #transactionTimeoutMs: number
+  readonly #clock: Clock
+  readonly #parts: PaceParts
   /** By the user (KIP-834): nothing is processed and no timer fires. */
   isPaused = false
 
-  constructor(options: PaceOptions) {
-    this.#options = options
+  constructor(
+    { transactionTimeoutMs }: { readonly transactionTimeoutMs: number },
+    clock: Clock,
+    parts: PaceParts,
+  ) {
+    this.#transactionTimeoutMs = transactionTimeoutMs
+    this.#clock = clock
+    this.#parts = parts
   }
 
   /** Uncommitted work must not pile up while the group rebalances. */
   get mayProcess(): boolean {
-    const { globals, rebalancer, committer, tasks, clock, transactionTimeoutMs } = this.#options
+    const { globals, rebalancer, committer, tasks } = this.#parts
     if (this.isPaused || !globals.isReady) return false
     if (!rebalancer.isJoining) return true
     if (committer.isFull(tasks.running)) return false
-    return clock.nowMs() < committer.dueMs + transactionTimeoutMs / 4
+    return this.#clock.nowMs() < committer.dueMs + this.#transactionTimeoutMs / 4
   }
 
   get mayCommit(): boolean {
-    const { rebalancer, membership } = this.#options
+    const { rebalancer, membership } = this.#parts
     return !rebalancer.isJoining && membership.state !== 'lost'
   }
 
   get waitMs(): number {
-    const { clock, tasks, committer } = this.#options
-    const nowMs = clock.nowMs()
+    const { tasks, committer } = this.#parts
+    const nowMs = this.#clock.nowMs()
     let untilMs = nowMs + IDLE_WAIT_MS
     const { mayCommit, mayProcess } = this
     for (const task of tasks.running) {

@@ -10,8 +10,7 @@ import { inputsOf, lagOf, storesOf, type ThreadSnapshot } from './thread-snapsho
 import type { ThreadState } from './thread-state.ts'
 
 /** What a snapshot is taken of. */
-export interface ThreadParts {
-  readonly state: ThreadState
+export interface MeasuredParts {
   readonly tasks: TaskRegistry
   readonly fetcher: Fetcher
   readonly restorer: Restorer
@@ -50,7 +49,8 @@ export class Vitals {
   }
 
   /** All of it is a copy, plain data. */
-  snapshot({ state, tasks, fetcher, restorer, globals, standbys }: ThreadParts): ThreadSnapshot {
+  snapshot(parts: MeasuredParts, state: ThreadState): ThreadSnapshot {
+    const { tasks, fetcher, restorer, globals, standbys } = parts
     const nowMs = this.#clock.nowMs()
     const inputs = inputsOf(tasks.running, fetcher)
     return {
