@@ -54,6 +54,9 @@ export const connectionOptions: OptionSpecs = {
     help: 'password for the registry; prefer the environment',
   },
   tls: { type: 'boolean', help: 'connect with TLS' },
+  'tls-ca': { type: 'string', value: 'FILE', help: 'authorities to trust (PEM), with TLS' },
+  'tls-cert': { type: 'string', value: 'FILE', help: 'our own certificate (PEM), with TLS' },
+  'tls-key': { type: 'string', value: 'FILE', help: 'its private key (PEM)' },
   'sasl-mechanism': {
     type: 'string',
     value: 'NAME',

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { systemClock } from '../core/clock.ts'
-import { StreamsError } from '../core/errors.ts'
+import { messageOf, StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import { connect, type ConnectionOptions } from '../app/connect.ts'
+import { missingRight } from '../kafka/missing-right.ts'
 import { KafkaError, type KafkaPort } from '../kafka/port.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import { badUsage, type CommandLine } from './command-line.ts'
@@ -17,7 +19,7 @@ export function connectionFrom(line: CommandLine): ConnectionOptions {
   return {
     brokers,
     ...(clientId === undefined ? {} : { clientId }),
-    ...(line.flag('tls') ? { tls: true } : {}),
+    ...tlsFrom(line),
     ...(mechanism === undefined
       ? {}
       : {
@@ -27,6 +29,31 @@ export function connectionFrom(line: CommandLine): ConnectionOptions {
             password: required(line, 'sasl-password'),
           },
         }),
+  }
+}
+
+/** A file of one of the three implies TLS. */
+function tlsFrom(line: CommandLine): Pick<ConnectionOptions, 'tls'> {
+  const files = { ca: line.text('tls-ca'), cert: line.text('tls-cert'), key: line.text('tls-key') }
+  const given = Object.entries(files).filter(([, file]) => file !== undefined)
+  if (given.length === 0) return line.flag('tls') ? { tls: true } : {}
+  if ((files.cert === undefined) !== (files.key === undefined)) {
+    throw badUsage('--tls-cert and --tls-key go together', line.command)
+  }
+  const read = ([name, file]: readonly [string, string | undefined]) =>
+    [name, contentOf(`--tls-${name}`, file ?? '')] as const
+  return { tls: Object.fromEntries(given.map(read)) }
+}
+
+function contentOf(option: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new StreamsError('INVALID_CONFIG', {
+      message: `the file of ${option} cannot be read: ${messageOf(cause)}`,
+      hint: 'Name a file in PEM format that this user may read.',
+      cause,
+    })
   }
 }
 
@@ -72,7 +99,8 @@ function explained(error: KafkaError): StreamsError {
     message: error.message,
     hint: isGone
       ? 'Check that the brokers run and that their advertised addresses can be reached from here.'
-      : 'Correct what the message names, or ask for the permission that is missing.',
+      : (missingRight(error) ??
+        'Correct what the message names, or ask for the permission that is missing.'),
     cause: error,
   })
 }

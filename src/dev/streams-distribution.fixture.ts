@@ -22,7 +22,7 @@ export async function missingForJavaStreams(): Promise<string | undefined> {
   return maven.exitCode === 0 ? undefined : 'no Maven is installed'
 }
 
-/** The class path of Kafka Streams, fetched by Maven once into the user's cache. */
+/** The class path of Kafka Streams and Kafka's tools, fetched by Maven into the user's cache. */
 export async function streamsClassPath(): Promise<string> {
   const folder = await preparedFolder()
   if (!existsSync(folder)) {
@@ -36,7 +36,7 @@ export async function streamsClassPath(): Promise<string> {
 async function preparedFolder(): Promise<string> {
   const match = /<streams\.version>([^<]+)</.exec(await readFile(pom, 'utf8'))
   if (match?.[1] === undefined) throw new Error('assertion failed: the pom pins streams.version')
-  return join(cacheFolder(), `streams-${match[1]}`)
+  return join(cacheFolder(), `streams-tools-${match[1]}`)
 }
 
 /** Into a folder beside the real one, which is then renamed: `folder` is whole or not there. */

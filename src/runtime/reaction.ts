@@ -1,4 +1,5 @@
 import { isStreamsError, StreamsError, type ErrorCode } from '../core/errors.ts'
+import { missingRight } from '../kafka/missing-right.ts'
 import { KafkaError } from '../kafka/port.ts'
 
 /**
@@ -102,7 +103,9 @@ export function explained(error: unknown): unknown {
   }
   return new StreamsError('BROKER_REFUSED', {
     message: `Kafka refused a request: ${error.message}`,
-    hint: 'Check the permissions of this client and the limits of the topics it writes.',
+    hint:
+      missingRight(error) ??
+      'Check the permissions of this client and the limits of the topics it writes.',
     cause: error,
   })
 }

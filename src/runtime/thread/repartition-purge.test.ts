@@ -59,3 +59,27 @@ test('a purge that fails is tried again, and disturbs nothing', async () => {
   expect(cluster.faults.count(({ api }) => api === 'deleteRecords')).toBeGreaterThanOrEqual(2)
   words.expectExact(simulation)
 })
+
+test('a purge that Kafka does not allow is told once, and disturbs nothing', async () => {
+  using simulation = new Simulation()
+  const { clock, cluster } = simulation
+  for (const name of words.topics) cluster.createTopic(name, 2)
+  cluster.faults.refuse(
+    ({ api }) => api === 'deleteRecords',
+    'TOPIC_AUTHORIZATION_FAILED',
+    Infinity,
+  )
+  await clock.run(async () => {
+    const life = simulation.start({ topology: words.topology, disk: new Disk(), clientId: 'one' })
+    for (const wave of words.waves) {
+      simulation.write(wave)
+      await clock.sleep(10_000)
+    }
+    await simulation.until(() => simulation.hasCommitted('word-count', words.inputs), 'all')
+    const told = life.notes.filter(({ message }) => message === 'repartition topics not purged')
+    expect(told.length).toBeGreaterThanOrEqual(2)
+    expect(told.map(({ level }) => level).filter((level) => level === 'warn')).toHaveLength(1)
+    await simulation.stopAll()
+  })
+  words.expectExact(simulation)
+})

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { KafkaPort } from '../../kafka/port.ts'
+import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import { topicName } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { Task } from '../task/task.ts'
@@ -20,6 +20,7 @@ export class RepartitionPurge {
   readonly #topics: ReadonlySet<string>
   #purgedAtMs: number
   #underWay = false
+  #hasWarned = false
 
   constructor(options: {
     readonly port: KafkaPort
@@ -52,11 +53,17 @@ export class RepartitionPurge {
     this.#underWay = true
     this.#port
       .deleteRecords(partitions)
-      .catch((error: unknown) => {
-        this.#logger.debug({ error: messageOf(error) }, 'repartition topics not purged')
-      })
+      .catch((error: unknown) => this.#note(error))
       .finally(() => {
         this.#underWay = false
       })
+  }
+
+  /** What will not pass, a missing right to delete for one, is told once: the topics grow. */
+  #note(error: unknown): void {
+    const isFinal = error instanceof KafkaError && error.kind === 'fatal'
+    const level = isFinal && !this.#hasWarned ? 'warn' : 'debug'
+    if (isFinal) this.#hasWarned = true
+    this.#logger[level]({ error: messageOf(error) }, 'repartition topics not purged')
   }
 }
