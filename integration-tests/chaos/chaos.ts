@@ -19,8 +19,10 @@ import { inWords, type Blow, type Scheduled } from './schedule.ts'
 export const SESSION_MS = 3_000
 const PARTITIONS = 8
 const PROGRESS_MS = 10_000
-/** In which all has to come out when the blows are over. */
-const OUT_MS_MAX = 180_000
+/** Of an error message: a broker's last words may be long. */
+const FAILURE_CHARACTERS_MAX = 400
+/** When nothing comes out for so long after the blows, though something should, it never will. */
+const PATIENCE_MS = 90_000
 
 export interface ChaosOptions {
   readonly schedule: readonly Scheduled[]
@@ -83,21 +85,22 @@ async function conduct(
   const startedMs = systemClock.nowMs()
   const at = (): string => stamp(systemClock.nowMs() - startedMs)
   const note = (what: string) => (error: unknown) => {
-    failures.push(`${what}: ${messageOf(error)}`)
+    failures.push(`${what}: ${messageOf(error)}`.slice(0, FAILURE_CHARACTERS_MAX))
   }
   const over = new AbortController()
   const progress = sayProgress(load, (line) => say(`${at()}  ${line}`), over.signal)
   const writing = load.write().catch(note('the input'))
+  const brokers = new BrokersInTurn(kafka)
   const blows: Promise<void>[] = []
   for (const blow of schedule) {
-    await systemClock.sleep(startedMs + blow.atMs - systemClock.nowMs())
+    await systemClock.sleep(Math.max(0, startedMs + blow.atMs - systemClock.nowMs()))
     say(`${at()}  ${inWords(blow)}`)
-    blows.push(strike(blow, kafka, fleet).catch(note(inWords(blow))))
+    blows.push(strike(blow, brokers, fleet).catch(note(inWords(blow))))
   }
   await Promise.all(blows)
   await writing
   say(`${at()}  all is written, and all processes and brokers are back`)
-  await load.untilOut(OUT_MS_MAX).catch(note('the output'))
+  await load.untilOut(PATIENCE_MS).catch(note('the output'))
   over.abort()
   await progress
   say(`${at()}  stopping`)
@@ -105,7 +108,7 @@ async function conduct(
   return failures
 }
 
-async function strike(blow: Blow, kafka: RunningKafka, fleet: Fleet): Promise<void> {
+function strike(blow: Blow, brokers: BrokersInTurn, fleet: Fleet): Promise<void> {
   switch (blow.type) {
     case 'kill process':
       return fleet.kill(blow.target, blow.forMs)
@@ -114,13 +117,30 @@ async function strike(blow: Blow, kafka: RunningKafka, fleet: Fleet): Promise<vo
     case 'roll':
       return fleet.roll()
     case 'kill broker':
-      await kafka.killBroker(blow.target)
-      await systemClock.sleep(blow.forMs)
-      return kafka.startBroker(blow.target)
     case 'freeze broker':
-      await kafka.freezeBroker(blow.target)
-      await systemClock.sleep(blow.forMs)
-      return kafka.thawBroker(blow.target)
+      return brokers.strike(blow.type, blow.target, blow.forMs)
+  }
+}
+
+/** One is away at a time: on a busy machine the last one may take long to come back. */
+class BrokersInTurn {
+  readonly #kafka: RunningKafka
+  #turn = Promise.resolve()
+
+  constructor(kafka: RunningKafka) {
+    this.#kafka = kafka
+  }
+
+  strike(type: 'kill broker' | 'freeze broker', target: number, forMs: number): Promise<void> {
+    const { killBroker, startBroker, freezeBroker, thawBroker } = this.#kafka
+    const isKill = type === 'kill broker'
+    const blow = this.#turn.then(async () => {
+      await (isKill ? killBroker : freezeBroker)(target)
+      await systemClock.sleep(forMs)
+      await (isKill ? startBroker : thawBroker)(target)
+    })
+    this.#turn = blow.catch(() => {})
+    return blow
   }
 }
 

@@ -15,6 +15,8 @@ export interface FleetOptions {
   readonly folder: string
   /** Of `millrace run`, beside the state directory. */
   readonly options: (index: number) => Readonly<Record<string, string>>
+  /** Modules that each process loads first. */
+  readonly preload?: readonly string[]
 }
 
 /** Processes of one application, to be killed, frozen and started again, each on its own disk. */
@@ -62,12 +64,9 @@ export class Fleet implements AsyncDisposable {
 
   #start(index: number): void {
     if (this.#isClosed) return
-    const { topology, options } = this.#options
-    const worker = startWorker(topology, {
-      'state-dir': this.stateDirectory(index),
-      'log-level': 'info',
-      ...options(index),
-    })
+    const { topology, options, preload } = this.#options
+    const own = { 'state-dir': this.stateDirectory(index), 'log-level': 'info' }
+    const worker = startWorker(topology, { ...own, ...options(index) }, preload)
     this.#workers[index] = worker
     void worker.exited.then((code) => {
       if (!this.#told.has(worker)) this.#fail(index, worker, `ended by itself with code ${code}`)

@@ -25,7 +25,9 @@ export interface ScheduleOptions {
 /** What is left alone at the end of a run is the time in which the last blow heals. */
 const FIRST_MS = 3_000
 /** In which a broker that is back follows the others again, before the next one goes. */
-const BROKER_RECOVERS_MS = 4_000
+const BROKER_RECOVERS_MS = 5_000
+/** Between one blow on the processes and the next: some meet, and others find a fleet at work. */
+const PAUSE_MS = [1_000, 12_000] as const
 /** For each process of a roll. */
 const ROLL_MS = 3_000
 /** So that there always is somebody to take over. */
@@ -44,7 +46,7 @@ function* blowsOnProcesses(options: ScheduleOptions): Generator<Scheduled> {
     ...(['freeze process', 'freeze process', 'roll'] as const),
   ])
   const backAtMs = Array.from({ length: processes }, () => 0)
-  for (let atMs = FIRST_MS; ; atMs += between(random, 1_000, 5_000)) {
+  for (let atMs = FIRST_MS; ; atMs += between(random, ...PAUSE_MS)) {
     const type = draw()
     if (type === 'roll') atMs = Math.max(atMs, ...backAtMs)
     else {
@@ -78,7 +80,7 @@ function* blowsOnBrokers({ seed, lengthMs, brokers }: ScheduleOptions): Generato
     const forMs = between(random, 500, 6_000)
     if (atMs + forMs >= lengthMs) return
     yield { atMs, type, target, forMs }
-    atMs += forMs + BROKER_RECOVERS_MS + between(random, 0, 10_000)
+    atMs += forMs + BROKER_RECOVERS_MS + between(random, 0, 15_000)
   }
 }
 

@@ -13,6 +13,8 @@ export interface WorkerProcess extends AsyncDisposable {
   readonly exited: Promise<number | null>
   /** What it wrote so far, both streams, the end of it. */
   readonly output: () => string
+  /** What a preloaded module has sent last. */
+  readonly lastMessage: () => unknown
 }
 
 const OUTPUT_CHARACTERS_MAX = 100_000
@@ -24,11 +26,18 @@ const node = ['--conditions=millrace-source', '--import', leash]
 export function startWorker(
   topology: string,
   options: Readonly<Record<string, string>>,
+  /** Modules that are loaded first. */
+  preload: readonly string[] = [],
 ): WorkerProcess {
   const module = fileURLToPath(new URL(`../../${topology}`, import.meta.url))
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])
-  const child = spawn(process.execPath, [...node, millrace, 'run', module, ...flags], {
+  const imports = preload.flatMap((url) => ['--import', url])
+  const child = spawn(process.execPath, [...node, ...imports, millrace, 'run', module, ...flags], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  let lastMessage: unknown
+  child.on('message', (message) => {
+    lastMessage = message
   })
   let output = ''
   const collect = (bytes: Buffer): void => {
@@ -47,6 +56,7 @@ export function startWorker(
     pid: child.pid,
     exited,
     output: () => output,
+    lastMessage: () => lastMessage,
     signal: (signal) => void child.kill(signal),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
