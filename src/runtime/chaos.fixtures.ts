@@ -40,6 +40,7 @@ export interface ChaosOptions {
   readonly seed: number
   /** Things that go wrong. */
   readonly events: number
+  readonly life?: Partial<LifeOptions>
   readonly log?: (line: string) => void
 }
 
@@ -54,7 +55,7 @@ class Chaos {
   /** The broker that is down. */
   #down: number | undefined
 
-  constructor({ scenario, seed, log = () => {} }: ChaosOptions) {
+  constructor({ scenario, seed, life = {}, log = () => {} }: ChaosOptions) {
     this.#scenario = scenario
     this.#random = seededRandom(seed)
     this.#log = log
@@ -70,6 +71,7 @@ class Chaos {
       commitIntervalMs: this.#pick([20, 100, 300]),
       checkpointIntervalMs: this.#pick([0, 60, 1_000]),
       sessionTimeoutMs: this.#pick([500, 1_000]),
+      ...life,
     }
     for (const name of scenario.topics) this.simulation.cluster.createTopic(name, 2)
     this.#places = Array.from({ length: PROCESSES }, (_, index) => ({

@@ -23,8 +23,11 @@ export interface Plan {
   readonly scenario: Scenario
   readonly cluster?: Partial<SimulatedClusterOptions>
   readonly life?: Partial<LifeOptions>
-  /** Who takes over: the same process with its disk, or another one with an empty disk. */
-  readonly successor: 'same process' | 'other process'
+  /**
+   * Who takes over: the same process with its disk, another one with an empty disk, or one that has
+   * been beside it from the start, and follows its changelogs.
+   */
+  readonly successor: 'same process' | 'other process' | 'standby process'
   /** By its place among the requests of the first thread, from 0. */
   readonly fault?: { readonly index: number; readonly name: FaultName }
 }
@@ -57,12 +60,14 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
       disk: on,
       processId: on === disk ? 'process-1' : 'process-2',
       clientId,
+      ...(successor === 'standby process' ? { standbys: 1 } : {}),
       ...plan.life,
     })
   const requests: SimulatedRequest[] = []
   let living: Life | undefined
   const takeOver = (): void => {
     living?.crash()
+    if (successor === 'standby process') return
     living = successor === 'same process' ? start('second', disk) : start('second', otherDisk)
   }
   const isAimed = (request: SimulatedRequest): boolean => requests[fault?.index ?? -1] === request
@@ -83,6 +88,7 @@ export async function runPlan(plan: Plan): Promise<readonly SimulatedRequest[]> 
   if (fault !== undefined) orderFault(simulation, fault.name, isAimed)
   await clock.run(async () => {
     living = start('first', disk)
+    if (successor === 'standby process') start('standby', otherDisk)
     for (const [index, wave] of scenario.waves.entries()) {
       simulation.write(wave)
       await simulation.until(
