@@ -27,7 +27,7 @@ const isEntry = (path: string): boolean =>
   !path.startsWith('src/') ||
   isTest(path) ||
   path.endsWith('.d.ts') ||
-  path.startsWith('src/cli/millrace.') ||
+  /^src\/cli\/(millrace|create-millrace\/create-millrace)\.mjs$/.test(path) ||
   ['src/index.ts', 'src/testing/index.ts', 'src/dev/bootstrap.mjs'].includes(path)
 
 describe('code', () => {

@@ -8,6 +8,7 @@ import { dlqList } from '../../src/cli/dlq-list.ts'
 import { dlqRedrive } from '../../src/cli/dlq-redrive.ts'
 import { dlqShow } from '../../src/cli/dlq-show.ts'
 import { dlqStats } from '../../src/cli/dlq-stats.ts'
+import { init } from '../../src/cli/init.ts'
 import { replayDiff } from '../../src/cli/replay-diff.ts'
 import { replayCommand } from '../../src/cli/replay.ts'
 import { run } from '../../src/cli/run.ts'
@@ -182,7 +183,7 @@ describe('the pages', () => {
   test('name every option of the command line, and no other', () => {
     const dlq = [dlqList, dlqShow, dlqStats, dlqRedrive]
     const topologies = [topologyDescribe, topologyDiagram, topologyCheck]
-    const commands = [run, replayCommand, replayDiff, ...dlq, ...topologies]
+    const commands = [init, run, replayCommand, replayDiff, ...dlq, ...topologies]
     const options = commands.flatMap((command) => Object.keys(command.options))
     const known = new Set([...options, 'verbose'])
     const toKafka = /^(```+).*\n(?:(?!\1)[^])*?kafka-acls\.sh[^]*?^\1/gm

@@ -13,6 +13,10 @@ import { endWithReader, print, printError, showWarnings } from './terminal.ts'
 
 /** Each command is a file of its own, loaded only when it is called. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<Command> }>> = {
+  init: {
+    summary: 'write a new service: topology, test, Dockerfile and all',
+    load: async () => (await import('./init.ts')).init,
+  },
   run: {
     summary: 'run a topology as a member of its consumer group',
     load: async () => (await import('./run.ts')).run,
