@@ -15,7 +15,7 @@ export interface ConnectionOptions {
 
 export function connectionOf(options: ConnectionOptions, defaultClientId: string): KafkaConnection {
   const { brokers, clientId = defaultClientId, tls, sasl } = options
-  if (brokers.length === 0) {
+  if (!Array.isArray(brokers) || brokers.length === 0) {
     throw new StreamsError('INVALID_CONFIG', {
       message: 'no brokers are given',
       hint: "Name at least one: `brokers: ['localhost:9092']`, --brokers or MILLRACE_BROKERS.",
@@ -51,11 +51,16 @@ export async function connect(
         : `the brokers refuse the connection: ${error.message}`,
       hint: unreachable
         ? 'Start Kafka (`millrace kafka start` for a local one) or check --brokers.'
-        : 'Check the user, the password and the TLS settings.',
+        : hintFor(error),
       cause: error,
     })
   }
 }
+
+const hintFor = ({ code }: KafkaError): string =>
+  code === 'TLS_HANDSHAKE_FAILED'
+    ? "Trust the authority that signed the brokers' certificates (--tls-ca, `tls: { ca }`), reach them by a name that is in those, and show a certificate where they ask for one (--tls-cert, --tls-key)."
+    : 'Check the user, the password and the TLS settings.'
 
 /** With each reason once: the port's message names the only broker twice. */
 function unreachableAt(brokers: readonly string[], message: string): string {

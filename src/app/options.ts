@@ -75,6 +75,9 @@ export interface RunOptions {
 const HEARTBEAT_MIN_MS = 50
 /** A heartbeat tells a member that the group rebalances: so long it may go on unaware. */
 const HEARTBEAT_MAX_MS = 1_000
+const guarantees: readonly Guarantee[] = ['exactly-once', 'at-least-once']
+const compressions: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+
 const MIB = 1024 * 1024
 const CACHE_BYTES = 10 * MIB
 const THREADS_MAX = 256
@@ -125,7 +128,9 @@ export function threadConfig(
   threadIndex: number,
   threads: number,
 ): ThreadConfig {
-  const { guarantee = 'exactly-once', instanceId } = options
+  const { instanceId, replicationFactor = -1 } = options
+  const guarantee = oneOf(guarantees, options.guarantee ?? 'exactly-once', 'guarantee')
+  if (replicationFactor !== -1) atLeast(1, replicationFactor, 'replicas of an internal topic')
   const sessionTimeoutMs = sessionTimeoutOf(options)
   return {
     applicationId: checkedId(options.applicationId ?? topologyName),
@@ -145,8 +150,8 @@ export function threadConfig(
     rebalanceTimeoutMs: 60_000,
     maxPollIntervalMs: maxPollIntervalOf(options),
     instanceId: instanceId === undefined ? null : `${instanceId}-${threadIndex}`,
-    compression: options.compression ?? 'none',
-    replicationFactor: options.replicationFactor ?? -1,
+    compression: oneOf(compressions, options.compression ?? 'none', 'compression'),
+    replicationFactor,
     lingerMs: durationMs(options.linger ?? '5ms'),
     ...replicas(options),
   }
@@ -195,6 +200,12 @@ function replicas({ standbys = 0, maxWarmups = 2, acceptableLag = 10_000 }: RunO
   atLeast(1, maxWarmups, 'tasks warmed up at a time')
   atLeast(0, acceptableLag, 'records of acceptable lag')
   return { standbys, maxWarmups, acceptableLag }
+}
+
+/** What is no TypeScript may give anything: it must not come to mean less than was asked for. */
+function oneOf<T extends string>(words: readonly T[], given: T, what: string): T {
+  if (words.includes(given)) return given
+  throw invalid(`the ${what} "${given}"`, `Choose one of ${words.join(', ')}.`)
 }
 
 function atLeast(least: number, given: number, what: string): void {

@@ -14,10 +14,11 @@ import { findValue } from './find-value.ts'
 import { loadTopology } from './load-topology.ts'
 import { pinoLogger } from './pino-logger.ts'
 import { openTracing } from './thread-tracing.ts'
-import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts'
+import { receivedConnection } from './posted-connection.ts'
+import type { FromThread, PostedStart, ToThread } from './thread-messages.ts'
 
 /** Builds the worker's own equal graph and runs one stream thread on it until told to stop. */
-export async function runThread(start: ThreadStart, application: MessagePort): Promise<void> {
+export async function runThread(start: PostedStart, application: MessagePort): Promise<void> {
   const post = (message: FromThread): void => application.postMessage(message)
   try {
     await run(start, application, post)
@@ -27,7 +28,7 @@ export async function runThread(start: ThreadStart, application: MessagePort): P
 }
 
 async function run(
-  start: ThreadStart,
+  start: PostedStart,
   application: MessagePort,
   post: (message: FromThread) => void,
 ): Promise<void> {
@@ -49,7 +50,7 @@ async function run(
   const registry = start.schemaRegistry && confluentRegistry(start.schemaRegistry, systemClock)
   const serdes = new RemoteSerdes(registry, logger)
   await serdes.openAll(topology)
-  const port = kafkajsPort(connection, { logger, clock: systemClock })
+  const port = kafkajsPort(receivedConnection(connection), { logger, clock: systemClock })
   try {
     await port.connect()
     const thread = new StreamThread({

@@ -22,6 +22,7 @@ import { ApplicationLife } from './application-state.ts'
 import { loadTopology } from './load-topology.ts'
 import { patienceOf, threadConfigs, type RunOptions } from './options.ts'
 import type { LogOptions } from './pino-logger.ts'
+import { refuseUnpostable } from './posted-connection.ts'
 import { StreamWorker } from './stream-worker.ts'
 import { checkTracing } from './thread-tracing.ts'
 
@@ -71,6 +72,7 @@ export async function launch(
   if (tracing !== undefined) await checkTracing(tracing)
   const address = options.http === undefined ? undefined : parseAddress(options.http)
   const connection = connectionOf(options, applicationId)
+  refuseUnpostable(connection)
   // One connection and away: a wrong address or password is said at once, in one line.
   await (await connect(connection, applicationId, silentLogger, systemClock)).close()
   const { schemaRegistry } = options

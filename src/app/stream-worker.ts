@@ -7,7 +7,14 @@ import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { Scan } from '../query/scan.ts'
 import { errorFrom } from './error-data.ts'
 import type { ThreadRows } from './find-rows.ts'
-import type { FoundValue, FromThread, ThreadStart, ToThread } from './thread-messages.ts'
+import { postedConnection } from './posted-connection.ts'
+import type {
+  FoundValue,
+  FromThread,
+  PostedStart,
+  ThreadStart,
+  ToThread,
+} from './thread-messages.ts'
 
 type Answer = Extract<FromThread, { requestId: number }>
 type Request =
@@ -47,8 +54,10 @@ export class StreamWorker {
 
   constructor(start: ThreadStart, onStateChange: () => void) {
     this.#onStateChange = onStateChange
+    const connection = postedConnection(start.connection)
     this.#worker = new Worker(moduleUrl('./thread-main', import.meta.url), {
-      workerData: start,
+      workerData: { ...start, connection } satisfies PostedStart,
+      transferList: connection.tokens === undefined ? [] : [connection.tokens],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MAX_MIB },
       name: `millrace-${start.config.threadIndex}`,
     })

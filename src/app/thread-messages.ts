@@ -7,8 +7,9 @@ import type { SchemaRegistryConnection } from '../serde/registry/confluent-regis
 import type { ErrorData } from './error-data.ts'
 import type { ThreadRows } from './find-rows.ts'
 import type { LogOptions } from './pino-logger.ts'
+import type { PostedConnection } from './posted-connection.ts'
 
-/** Everything a thread is started with; plain data, handed over as `workerData`. */
+/** Everything a thread is started with; plain data but for the connection. */
 export interface ThreadStart {
   readonly topologyUrl: string
   /** The id of a shadow to be run instead: the same graph with topics of its own. */
@@ -27,6 +28,11 @@ export interface ThreadStart {
    * Whether the application keeps what it compiles for later starts (`module.enableCompileCache`).
    */
   readonly compileCache: boolean
+}
+
+/** As it is handed over as `workerData`. */
+export type PostedStart = Omit<ThreadStart, 'connection'> & {
+  readonly connection: PostedConnection
 }
 
 export type ToThread =

@@ -3,7 +3,7 @@ import { systemClock } from '../core/clock.ts'
 import { messageOf, StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import { connect, type ConnectionOptions } from '../app/connect.ts'
-import { missingRight } from '../kafka/missing-right.ts'
+import { refusalHint } from '../kafka/refusal-hint.ts'
 import { KafkaError, type KafkaPort } from '../kafka/port.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import { badUsage, type CommandLine } from './command-line.ts'
@@ -99,7 +99,7 @@ function explained(error: KafkaError): StreamsError {
     message: error.message,
     hint: isGone
       ? 'Check that the brokers run and that their advertised addresses can be reached from here.'
-      : (missingRight(error) ??
+      : (refusalHint(error) ??
         'Correct what the message names, or ask for the permission that is missing.'),
     cause: error,
   })

@@ -1,5 +1,5 @@
 import { isStreamsError, StreamsError, type ErrorCode } from '../core/errors.ts'
-import { missingRight } from '../kafka/missing-right.ts'
+import { refusalHint } from '../kafka/refusal-hint.ts'
 import { KafkaError } from '../kafka/port.ts'
 
 /**
@@ -104,7 +104,7 @@ export function explained(error: unknown): unknown {
   return new StreamsError('BROKER_REFUSED', {
     message: `Kafka refused a request: ${error.message}`,
     hint:
-      missingRight(error) ??
+      refusalHint(error) ??
       'Check the permissions of this client and the limits of the topics it writes.',
     cause: error,
   })

@@ -1,5 +1,5 @@
-import type { ConnectionOptions } from 'node:tls'
-import { StreamsError } from '../../core/errors.ts'
+import { createSecureContext, type ConnectionOptions } from 'node:tls'
+import { messageOf, StreamsError } from '../../core/errors.ts'
 
 /** How to reach a cluster. */
 export interface KafkaConnection {
@@ -42,10 +42,10 @@ export interface ConnectionSettings {
 const CONNECT_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** Throws `INVALID_CONFIG` for what cannot be an address. */
+/** Throws `INVALID_CONFIG` for what cannot be an address, a certificate or a key. */
 export function connectionSettings(connection: KafkaConnection): ConnectionSettings {
   const { brokers, clientId, tls = false, sasl = null } = connection
-  if (brokers.length === 0) {
+  if (!Array.isArray(brokers) || brokers.length === 0) {
     throw new StreamsError('INVALID_CONFIG', {
       message: 'no brokers are given',
       hint: "Name at least one broker, for example 'localhost:9092'.",
@@ -54,10 +54,24 @@ export function connectionSettings(connection: KafkaConnection): ConnectionSetti
   return {
     brokers: brokers.map(parseAddress),
     clientId,
-    tls: tls === true ? {} : tls === false ? null : tls,
+    tls: tls === false ? null : checkedTls(tls === true ? {} : tls),
     sasl,
     connectTimeoutMs: connection.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     requestTimeoutMs: connection.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+  }
+}
+
+/** At every connection it would fail like a network that is away: it is found out at once. */
+function checkedTls(tls: ConnectionOptions): ConnectionOptions {
+  try {
+    createSecureContext(tls)
+    return tls
+  } catch (cause) {
+    throw new StreamsError('INVALID_CONFIG', {
+      message: `the TLS options cannot be used: ${messageOf(cause)}`,
+      hint: 'Give certificates and an unencrypted key (or its passphrase) in PEM format, and a key that belongs to the certificate.',
+      cause,
+    })
   }
 }
 

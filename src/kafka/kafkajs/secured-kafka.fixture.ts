@@ -2,15 +2,24 @@ import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { systemClock } from '../../core/clock.ts'
 import { freePorts } from '../../dev/free-ports.ts'
-import { formattedKafka } from './formatted-kafka.fixture.ts'
+import { formattedKafka, type FormattedKafka } from './formatted-kafka.fixture.ts'
 
 const run = promisify(execFile)
 
 export const alice = { username: 'alice', password: "alice's secret" }
 
+/** Not signed: what the broker of the test takes, and no other should. */
+export function unsignedToken(subject: string): string {
+  const part = (claims: object): string => Buffer.from(JSON.stringify(claims)).toString('base64url')
+  const seconds = Math.floor(systemClock.nowMs() / 1_000)
+  const claims = { sub: subject, iat: seconds, exp: seconds + 3_600 }
+  return `${part({ alg: 'none' })}.${part(claims)}.`
+}
+
 /** A broker with TLS and passwords, for `await using`. */
-export interface SecuredKafka extends AsyncDisposable {
+export interface SecuredKafka extends FormattedKafka {
   /** TLS, and any of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER with an unsigned token. */
   readonly saslSsl: string
   /** TLS that asks the client for a certificate too. */

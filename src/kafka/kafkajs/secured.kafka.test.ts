@@ -4,7 +4,7 @@ import { silentLogger } from '../../core/logger.ts'
 import type { KafkaPort } from '../port.ts'
 import type { KafkaConnection, SaslCredentials } from './connection-settings.ts'
 import { kafkajsPort } from './kafkajs-port.ts'
-import { alice, securedKafka, type SecuredKafka } from './secured-kafka.fixture.ts'
+import { alice, securedKafka, unsignedToken, type SecuredKafka } from './secured-kafka.fixture.ts'
 
 let kafka: SecuredKafka
 beforeAll(async () => {
@@ -21,14 +21,6 @@ const portWith = (connection: Partial<KafkaConnection>): KafkaPort & AsyncDispos
 }
 
 const trusted = () => ({ ca: kafka.ca })
-
-/** Not signed: what the broker of the test takes, and no other should. */
-function unsignedToken(subject: string): string {
-  const part = (claims: object): string => Buffer.from(JSON.stringify(claims)).toString('base64url')
-  const seconds = Math.floor(systemClock.nowMs() / 1_000)
-  const claims = { sub: subject, iat: seconds, exp: seconds + 3_600 }
-  return `${part({ alg: 'none' })}.${part(claims)}.`
-}
 
 const mechanisms: readonly SaslCredentials[] = [
   { mechanism: 'plain', ...alice },

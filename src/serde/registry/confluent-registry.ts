@@ -44,7 +44,7 @@ export function confluentRegistry(
   connection: SchemaRegistryConnection,
   clock: Clock,
 ): SchemaRegistry {
-  const { url, username, password } = connection
+  const { url, username, password } = withoutUserIn(connection)
   const client = new ConfluentClient({
     host: url.replace(/\/+$/, ''),
     clientId: 'millrace',
@@ -126,18 +126,31 @@ function explained(error: unknown, what: string, url: string): StreamsError {
     case 401:
     case 403:
       return new StreamsError('REGISTRY_REFUSED', {
-        message: `the schema registry at ${withoutSecrets(url)} refuses access to ${what}: ${said}`,
+        message: `the schema registry at ${url} refuses access to ${what}: ${said}`,
         hint: 'Check the user and the password for the schema registry.',
         cause: error,
       })
     default:
       return new StreamsError('REGISTRY_UNREACHABLE', {
-        message: `the schema registry at ${withoutSecrets(url)} does not answer for ${what}: ${said}`,
+        message: `the schema registry at ${url} does not answer for ${what}: ${said}`,
         hint: 'Start the registry, or check its address (--schema-registry).',
         cause: error,
       })
   }
 }
 
-/** An address may carry a user and a password. */
-const withoutSecrets = (url: string): string => url.replace(/\/\/[^/@]*@/, '//')
+/** An address may carry a user and a password: it is told in errors, theirs and ours. */
+function withoutUserIn(connection: SchemaRegistryConnection): SchemaRegistryConnection {
+  const match =
+    /^(?<scheme>[a-z]+:\/\/)(?<user>[^/@:]*)(?::(?<password>[^/@]*))?@(?<rest>.*)$/i.exec(
+      connection.url,
+    )?.groups
+  if (match === undefined) return connection
+  const { scheme = '', user = '', password = '', rest = '' } = match
+  return {
+    username: decodeURIComponent(user),
+    password: decodeURIComponent(password),
+    ...connection,
+    url: `${scheme}${rest}`,
+  }
+}
