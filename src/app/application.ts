@@ -6,7 +6,7 @@ import type { StoreSpec } from '../state/store-spec.ts'
 import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import { liveness, readiness, type Health, type Patience } from './health.ts'
-import { metricsText } from './metrics-text.ts'
+import { metricsText, type ProcessUse } from './metrics-text.ts'
 import { routesOf } from './routes.ts'
 import { storeView, type LocalStoreView } from './store-view.ts'
 import type { StreamWorker } from './stream-worker.ts'
@@ -79,7 +79,7 @@ export class Application implements AsyncDisposable {
     const ended = this.#workers.filter(({ state }) => state === 'stopped' || state === 'failed')
     const aliveThreads = this.#workers.length - ended.length
     const { applicationId, state } = this
-    return metricsText({ applicationId, state, threads, aliveThreads })
+    return metricsText({ applicationId, state, threads, aliveThreads, process: processUse() })
   }
 
   /** Whether every thread is at work, or waits with a reason: if not, the process should end. */
@@ -158,6 +158,11 @@ export class Application implements AsyncDisposable {
       await this.#http?.close()
     }
   }
+}
+
+function processUse(): ProcessUse {
+  const { user, system } = process.cpuUsage()
+  return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
 }
 
 const failed = (cause: unknown): StreamsError =>

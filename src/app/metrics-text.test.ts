@@ -37,6 +37,7 @@ const metricsOf = (lives: readonly Life[]): string =>
     state: 'running',
     threads: lives.map(({ thread }) => thread.snapshot()),
     aliveThreads: lives.length,
+    process: { residentBytes: 1_000, cpuSeconds: 2 },
   })
 
 async function play(scene: (simulation: Simulation) => Promise<void>): Promise<void> {
@@ -64,17 +65,23 @@ test('records are counted by what becomes of them', async () => {
     simulation.write([click('a', 1), click('a', 2), click('a', -1), click(null, 4), late], 1)
     await simulation.until(() => simulation.hasCommitted('counting', ['clicks'], 1), 'committed')
     const thread = '{thread_id="0"}'
+    const task = '{thread_id="0",task_id="0_0"}'
     expect(samples(metricsOf([life]))).toMatchObject({
       [`kafka_streams_stream_thread_metrics_process_total${thread}`]: 5,
       [`kafka_streams_stream_thread_metrics_process_rate${thread}`]: 5 / 30,
       // The key is missing to both aggregations.
-      [`kafka_streams_stream_task_metrics_dropped_records_total${thread}`]: 3,
+      [`kafka_streams_stream_task_metrics_dropped_records_total${task}`]: 3,
+      [`kafka_streams_stream_task_metrics_process_total${task}`]: 5,
+      // What came too late lay a minute behind, the others were in order.
+      [`kafka_streams_stream_task_metrics_record_lateness_max${task}`]: 60_000,
+      [`kafka_streams_stream_task_metrics_record_lateness_avg${task}`]: 12_000,
       [`millrace_late_records_total${thread}`]: 1,
-      [`millrace_dead_letters_total${thread}`]: 1,
+      'millrace_dead_letters_total{thread_id="0",topic="clicks",error_code="PROCESSING_FAILED"}': 1,
+      [`millrace_rate_limited_records_total${thread}`]: 0,
       [`millrace_skipped_records_total${thread}`]: 0,
       [`millrace_retries_total${thread}`]: 0,
       [`millrace_migrations_total${thread}`]: 0,
-      'kafka_streams_stream_state_metrics_estimate_num_keys{thread_id="0",task_id="0_0",store="counts"}': 2,
+      'kafka_streams_stream_state_metrics_estimate_num_keys{thread_id="0",task_id="0_0",store="counts",kind="key-value"}': 2,
       'kafka_consumer_fetch_manager_metrics_records_lag{thread_id="0",task_id="0_0",topic="clicks",partition="0"}': 0,
       'millrace_tasks{thread_id="0",state="running"}': 1,
       'millrace_tasks{thread_id="0",state="restoring"}': 0,
@@ -163,12 +170,44 @@ test('what is restored is counted, and what is left is told by store', async () 
   })
 })
 
+test('steps are counted, and what comes to sources and ends is timed', async () => {
+  await play(async (simulation) => {
+    const life = simulation.start({ topology: counting, disk: new Disk(), clientId: 'one' })
+    await running(simulation, life)
+    const [old, recent] = [START_MS - 60_000, START_MS - 1_000]
+    simulation.write([click('a', 1, old), click('a', 2, recent), click('a', -1, recent)], 1)
+    await simulation.until(() => simulation.hasCommitted('counting', ['clicks'], 1), 'committed')
+    const found = samples(metricsOf([life]))
+    const of = (node: string, name: string): number | undefined =>
+      found[
+        `kafka_streams_stream_processor_node_metrics_${name}{thread_id="0",task_id="0_0",processor_node_id="${node}"}`
+      ]
+    const nodes = ['source(clicks)', 'map-values-1', 'count(counts)', 'sink(totals)']
+    expect(nodes.map((node) => of(node, 'process_total'))).toEqual([3, 3, 2, 2])
+    // Nothing is measured in the middle.
+    expect(of('map-values-1', 'record_e2e_latency_max')).toBeUndefined()
+    for (const node of ['source(clicks)', 'sink(totals)', 'count(per-second)']) {
+      const [least, most] = [of(node, 'record_e2e_latency_min'), of(node, 'record_e2e_latency_max')]
+      expect(least).toBeGreaterThanOrEqual(1_000)
+      expect(most! - least!).toBe(59_000)
+      expect(of(node, 'record_e2e_latency_avg')).toBeGreaterThan(least!)
+    }
+    const store = '{thread_id="0",task_id="0_0",store="counts",kind="key-value"}'
+    expect(found[`millrace_store_cache_hits_total${store}`]).toBe(1)
+    expect(found[`millrace_store_cache_misses_total${store}`]).toBe(1)
+    expect(found['kafka_streams_stream_thread_metrics_task_created_total{thread_id="0"}']).toBe(1)
+    expect(found['kafka_consumer_coordinator_metrics_rebalance_total{thread_id="0"}']).toBe(1)
+    await simulation.stopAll()
+  })
+})
+
 test('labels are escaped as Prometheus asks', async () => {
   const text = metricsText({
     applicationId: 'a"b\\c\nd',
     state: 'created',
     threads: [],
     aliveThreads: 0,
+    process: { residentBytes: 1_000, cpuSeconds: 2 },
   })
   expect(text).toBe(
     [
@@ -178,6 +217,12 @@ test('labels are escaped as Prometheus asks', async () => {
       '# HELP kafka_streams_stream_metrics_alive_stream_threads Stream threads that have not ended',
       '# TYPE kafka_streams_stream_metrics_alive_stream_threads gauge',
       'kafka_streams_stream_metrics_alive_stream_threads 0',
+      '# HELP process_resident_memory_bytes Memory that the process takes',
+      '# TYPE process_resident_memory_bytes gauge',
+      'process_resident_memory_bytes 1000',
+      '# HELP process_cpu_seconds_total Seconds of CPU time, of all threads',
+      '# TYPE process_cpu_seconds_total counter',
+      'process_cpu_seconds_total 2',
       '',
     ].join('\n'),
   )

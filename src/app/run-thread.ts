@@ -104,7 +104,8 @@ function found(
 ): FromThread {
   const { requestId } = query
   if (query.type === 'snapshot') {
-    return { type: 'snapshot', requestId, snapshot: thread.snapshot() }
+    const { heapUsed: heapBytes } = process.memoryUsage()
+    return { type: 'snapshot', requestId, snapshot: { ...thread.snapshot(), heapBytes } }
   }
   const { store } = query
   if (query.type === 'get') {

@@ -1,5 +1,5 @@
 /** As in Kafka Streams: rates and latencies are those of two samples of 30 s, the last one open. */
-const SAMPLE_MS = 30_000
+export const SAMPLE_MS = 30_000
 
 interface Sample {
   startMs: number
@@ -14,8 +14,10 @@ export interface WorkRate {
   readonly rate: number
   /** Milliseconds for one; 0 where there was none. */
   readonly averageMs: number
-  /** Milliseconds of the longest that was counted at once; 0 where there was none. */
+  /** Milliseconds for one where they were longest, of those counted at once; 0: there was none. */
   readonly maxMs: number
+  /** The part of the time that it took, from 0 to 1. */
+  readonly ratio: number
 }
 
 /**
@@ -37,7 +39,8 @@ export class RecentWork {
     const sample = this.#current
     sample.count += count
     sample.ms += ms
-    if (ms > sample.maxMs) sample.maxMs = ms
+    const each = count === 0 ? 0 : ms / count
+    if (each > sample.maxMs) sample.maxMs = each
   }
 
   at(nowMs: number): WorkRate {
@@ -50,6 +53,7 @@ export class RecentWork {
       rate: (count * 1_000) / elapsedMs,
       averageMs: count === 0 ? 0 : (before.ms + current.ms) / count,
       maxMs: Math.max(before.maxMs, current.maxMs),
+      ratio: Math.min(1, (before.ms + current.ms) / elapsedMs),
     }
   }
 

@@ -56,6 +56,7 @@ export class Disk {
             backend.wipe(store)
             this.#positions.get(place)?.delete(store)
           },
+          diskBytes: backend.diskBytes,
           close: () => {
             if (mounted) this.#open.delete(place)
             mine.delete(place)

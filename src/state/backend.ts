@@ -43,5 +43,7 @@ export interface StateBackend {
   readonly checkpoint: (batches: readonly StoreBatch[]) => void
   /** Forgets a store's entries, its position and its origin. */
   readonly wipe: (store: string) => void
+  /** What its files take on the disk; 0 where it has none. */
+  readonly diskBytes: () => number
   readonly close: () => Promise<void>
 }

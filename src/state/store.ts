@@ -58,6 +58,13 @@ export interface CheckpointSlice {
   readonly isLast: boolean
 }
 
+export interface ReadCounts {
+  /** From an object in memory. */
+  cached: number
+  /** From bytes, of the local storage or about to be written there. */
+  decoded: number
+}
+
 /** What the runtime holds of an open store. */
 export interface StoreHandle {
   readonly name: string
@@ -70,6 +77,8 @@ export interface StoreHandle {
    * included.
    */
   readonly dirtyBytes: () => number
+  /** How reads of single keys were answered; undefined where that is not counted. */
+  readonly reads?: Readonly<ReadCounts>
   /**
    * Begins a checkpoint of all that is dirty now, while it can be written at leisure: what is put
    * from now on belongs to the next one, which must not begin before this one has ended. To ask for

@@ -101,6 +101,8 @@ export interface OperatorContext {
   readonly recordDropped: (reason: string, kind?: 'late') => void
   /** Counts a record that failed and will be tried again. */
   readonly recordRetried: () => void
+  /** Counts a record that came over its rate limit, whatever becomes of it. */
+  readonly recordLimited: () => void
   /**
    * Sets the record that is being processed aside in the topology's dead letters, and goes on. An
    * update that has left a cache is no record: it is left out.

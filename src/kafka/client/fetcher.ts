@@ -137,6 +137,11 @@ export class Fetcher {
     return this.#find(topic, partition)?.watermarks
   }
 
+  /** Of this partition, fetched and not taken yet. */
+  bufferedBytes(topic: string, partition: number): number {
+    return this.#find(topic, partition)?.untakenBytes ?? 0
+  }
+
   /** Answers under way are dropped when they come. */
   close(): Promise<void> {
     this.#closing.abort()

@@ -83,6 +83,7 @@ function passing(context: OperatorContext, gate: Gate, otherwise: Give): Operato
   const { emit } = context
   return withKeys(context, (key, value, timestampMs, headers) => {
     const isOver = gate.pass(key) !== undefined
+    if (isOver) context.recordLimited()
     const give = isOver ? otherwise : emit
     give(key, value, timestampMs, headers)
   })
@@ -119,6 +120,7 @@ function waiting(context: OperatorContext, gate: Gate, limit: RateLimit): Operat
       emit(key, value, timestampMs, headers)
       return
     }
+    context.recordLimited()
     const timers = isBehind ? 1 : 0
     const record = (): WaitingRecord => room.record(key, value, timestampMs, headers)
     room.queue(key, record, { timers, looks: timers })

@@ -13,6 +13,7 @@ export const guardedBackend = (backend: StateBackend, place: Place): StateBacken
   origin: backend.origin,
   checkpoint: (batches) => onBehalfOf(place, () => backend.checkpoint(batches)),
   wipe: (name) => onBehalfOf(place, () => backend.wipe(name)),
+  diskBytes: backend.diskBytes,
   close: backend.close,
 })
 

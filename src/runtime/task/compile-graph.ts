@@ -12,6 +12,7 @@ import {
 } from '../../topology/graph.ts'
 import type { Emit, Operator, OperatorContext } from '../../topology/processor.ts'
 import type { RecordCollector } from './record-collector.ts'
+import type { TaskVitals } from './task-vitals.ts'
 
 export interface CompiledGraph {
   /** What follows a source, by the source node's name. */
@@ -25,6 +26,7 @@ export interface CompileDependencies {
   readonly applicationId: string
   readonly meta: RecordMeta
   readonly collector: RecordCollector
+  readonly vitals: TaskVitals
   /** Has a serde ask its schema registry, in the background. */
   readonly openSerde: (remote: RemoteSerde) => void
   /** Everything of a step's context but its outputs. */
@@ -32,6 +34,12 @@ export interface CompileDependencies {
 }
 
 const nowhere: Emit = () => {}
+
+const follows = (
+  node: SubTopology['nodes'][number],
+  name: string,
+): node is Extract<SubTopology['nodes'][number], { readonly inputs: unknown }> =>
+  node.kind !== 'source' && node.inputs.some((input) => input.node === name)
 
 /**
  * Turns the nodes of a sub-topology into plain calls, once per task: a step's `emit` is the next
@@ -43,7 +51,7 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
   const followers = (name: string, output: string | undefined): Emit =>
     fanOut(
       subTopology.nodes.flatMap((node) =>
-        node.kind !== 'source' &&
+        follows(node, name) &&
         node.inputs.some((input) => input.node === name && input.output === output)
           ? [processes.get(node.name) as Emit]
           : [],
@@ -56,7 +64,7 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
     if (node.kind === 'source') {
       entries.set(node.name, followers(node.name, undefined))
     } else if (node.kind === 'sink') {
-      processes.set(node.name, guarded(node.name, compileSink(node, deps)))
+      processes.set(node.name, guarded(node.name, compileSink(node, deps), deps.vitals, true))
     } else {
       const outputs = new Map(node.outputs.map((name) => [name, followers(node.name, name)]))
       const operator = created(node, {
@@ -65,7 +73,8 @@ export function compileGraph(subTopology: SubTopology, deps: CompileDependencies
         emitTo: (output) => outputs.get(output) ?? unknownOutput(node, output),
       })
       operators.push(operator)
-      processes.set(node.name, guarded(node.name, operator.process))
+      const isEnd = !subTopology.nodes.some((each) => follows(each, node.name))
+      processes.set(node.name, guarded(node.name, operator.process, deps.vitals, isEnd))
     }
   }
   const savers = operators.flatMap(({ beforeCommit }) => beforeCommit ?? [])
@@ -105,14 +114,31 @@ function fanOut(targets: readonly Emit[]): Emit {
   }
 }
 
-/** Names the step in the error, so that a dead letter says where processing failed. */
-function guarded(node: string, process: Emit): Emit {
+/**
+ * Names the step in the error, so that a dead letter says where processing failed, and counts what
+ * comes to it. `isEnd`: nothing follows, so that a record has been through all here.
+ */
+function guarded(node: string, process: Emit, vitals: TaskVitals, isEnd: boolean): Emit {
+  const counted = vitals.node(node, isEnd)
+  const { latency } = counted
+  if (latency === undefined) {
+    return (key, value, timestampMs, headers) => {
+      counted.processed += 1
+      try {
+        process(key, value, timestampMs, headers)
+      } catch (error) {
+        throw failureAt(node, error)
+      }
+    }
+  }
   return (key, value, timestampMs, headers) => {
+    counted.processed += 1
     try {
       process(key, value, timestampMs, headers)
     } catch (error) {
       throw failureAt(node, error)
     }
+    latency.add(vitals.nowMs - timestampMs)
   }
 }
 

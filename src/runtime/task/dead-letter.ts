@@ -19,6 +19,10 @@ export interface DeadLetterOrigin {
   readonly firstFailedAtMs: number | undefined
 }
 
+/** What a dead letter is counted by. */
+export const codeOf = (error: unknown): string =>
+  isStreamsError(error) ? error.code : 'PROCESSING_FAILED'
+
 const header = (name: keyof typeof deadLetterHeader, value: string | number): Header => [
   deadLetterHeader[name],
   Buffer.from(String(value)),
@@ -41,7 +45,7 @@ export function deadLetterHeaders(
     header('topic', source.topic),
     header('partition', source.partition),
     header('offset', source.offset),
-    header('code', isStreamsError(error) ? error.code : 'PROCESSING_FAILED'),
+    header('code', codeOf(error)),
     header('node', origin.node),
     header('task', origin.taskId),
     header('application', origin.applicationId),

@@ -1,7 +1,7 @@
 import { deadLetterHeader } from '../../core/dead-letter.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { ThreadCounters } from '../../core/metrics.ts'
+import { countDeadLetters, type ThreadCounters } from '../../core/metrics.ts'
 import type { RawRecord } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { DueTimer } from '../../state/timer-store.ts'
@@ -12,8 +12,9 @@ import { reactionTo } from '../reaction.ts'
 import type { RecordSpans } from '../tracing/record-spans.ts'
 import { isFromCache } from './cached-update.ts'
 import { nodeOfFailure } from './compile-graph.ts'
-import { sendDeadLetter } from './dead-letter.ts'
+import { codeOf, sendDeadLetter } from './dead-letter.ts'
 import type { RecordCollector } from './record-collector.ts'
+import type { TaskVitals } from './task-vitals.ts'
 
 export interface FailuresOptions {
   readonly id: TaskId
@@ -22,6 +23,7 @@ export interface FailuresOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly counters: ThreadCounters
+  readonly vitals: TaskVitals
   /** Are told what has failed. */
   readonly spans: RecordSpans | undefined
 }
@@ -46,16 +48,22 @@ export class Failures {
   }
 
   /** How a step says what became of a record other than to go on. */
-  countingOf(node: string): Pick<OperatorContext, 'recordDropped' | 'recordRetried'> {
-    const { counters, logger, id } = this.#options
+  countingOf(
+    node: string,
+  ): Pick<OperatorContext, 'recordDropped' | 'recordRetried' | 'recordLimited'> {
+    const { counters, logger, id, vitals } = this.#options
     return {
       recordDropped: (reason, kind) => {
         counters.dropped += 1
+        vitals.dropped += 1
         if (kind === 'late') counters.late += 1
         logger.debug({ node, task: id, reason }, 'record dropped')
       },
       recordRetried: () => {
         counters.retried += 1
+      },
+      recordLimited: () => {
+        counters.rateLimited += 1
       },
     }
   }
@@ -84,7 +92,7 @@ export class Failures {
       case 'dead-letter':
         if (topology.deadLetters === undefined) throw error
         this.#send(topology.deadLetters.name, failed, error, where.node)
-        counters.deadLetters += records.length
+        countDeadLetters(counters, where.topic ?? '', codeOf(error), records.length)
         logger.debug({ ...where, err: error }, 'record dead-lettered')
     }
   }

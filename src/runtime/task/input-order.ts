@@ -2,11 +2,14 @@ import type { Clock } from '../../core/clock.ts'
 import type { Offset } from '../../core/record.ts'
 import type { Emit } from '../../topology/processor.ts'
 import type { PartitionQueue } from './partition-queue.ts'
+import type { NodeVitals } from './task-vitals.ts'
 
 /** An input partition of a task. */
 export interface Input {
   readonly queue: PartitionQueue
   readonly emit: Emit
+  /** Of its source. */
+  readonly vitals: NodeVitals
   /** -1 where nothing is committed. */
   committed: Offset
 }

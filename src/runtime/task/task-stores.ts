@@ -18,6 +18,7 @@ import type {
   ChangelogWriter,
   CheckpointSlice,
   KeyValueStore,
+  ReadCounts,
   StoreHandle,
 } from '../../state/store.ts'
 import type { TimerStore } from '../../state/timer-store.ts'
@@ -58,6 +59,18 @@ interface StoreCheckpoint {
   readonly position: Offset
   readonly origin: string
   readonly slices: Iterator<CheckpointSlice, undefined>
+}
+
+/** How much a store holds, and how it is read. */
+export interface StoreVitals {
+  readonly store: string
+  readonly kind: StoreSpec['kind']
+  /** About so many, as a range of the store's own kind has them. */
+  readonly rows: number
+  /** In memory and not in the local storage yet. */
+  readonly dirtyBytes: number
+  /** Since the task was opened; undefined where it is not counted. */
+  readonly reads: Readonly<ReadCounts> | undefined
 }
 
 /** A changelog partition to replay before the task may run. */
@@ -207,16 +220,20 @@ export class TaskStores {
   }
 
   /** For who watches. */
-  sizes(): readonly {
-    readonly store: string
-    readonly rows: number
-    readonly dirtyBytes: number
-  }[] {
-    return [...this.#stores].map(([store, { handle }]) => ({
+  sizes(): readonly StoreVitals[] {
+    return [...this.#stores].map(([store, { handle, spec }]) => ({
       store,
+      kind: spec.kind,
       rows: handle.store.approximateCount(),
       dirtyBytes: handle.dirtyBytes(),
+      reads: handle.reads && { ...handle.reads },
     }))
+  }
+
+  /** Of all stores, in files. */
+  diskBytes(): number {
+    const backends = new Set([...this.#stores.values()].map(({ backend }) => backend))
+    return [...backends].reduce((sum, backend) => sum + backend.diskBytes(), 0)
   }
 
   dirtyBytes(): number {

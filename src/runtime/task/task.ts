@@ -28,6 +28,7 @@ import { closable, type RecordCollector } from './record-collector.ts'
 import type { StartPosition, TaskOptions } from './task-options.ts'
 import { TaskStores } from './task-stores.ts'
 import { TaskTimers } from './task-timers.ts'
+import { TaskVitals } from './task-vitals.ts'
 
 const CLOSE_INTERVAL_MS = 1_000
 
@@ -40,6 +41,7 @@ const never = (): boolean => false
 export class Task {
   readonly id: TaskId
   readonly stores: TaskStores
+  readonly vitals: TaskVitals
   readonly #options: TaskOptions
   readonly #subTopology: SubTopology
   readonly #meta = new RecordMeta()
@@ -72,7 +74,8 @@ export class Task {
     const process = (input: Input): void => this.#processHead(input)
     this.#spans = spans
     this.#take = spans === undefined ? process : (input) => spans.process(input, process)
-    this.#failures = new Failures({ ...options, spans }, this.#sent)
+    this.vitals = new TaskVitals(options.clock.nowMs())
+    this.#failures = new Failures({ ...options, spans, vitals: this.vitals }, this.#sent)
     this.#later = new LaterWork(() => options.supply.wake())
     const policy = options.topology.onFailure
     this.#atHand = new AtHand(this.#meta, this.#failures, policy)
@@ -132,6 +135,7 @@ export class Task {
       meta: this.#meta,
       collector: this.#sent,
       openSerde: this.#options.openSerde,
+      vitals: this.vitals,
       contextOf: (node) => this.#contextOf(node),
     })
     this.#inputs = positions.map((position) => this.#inputAt(position))
@@ -149,6 +153,7 @@ export class Task {
     return {
       queue: new PartitionQueue({ ...this.#options, ...place, meta: this.#meta }),
       emit: this.#spans?.entry(emit) ?? emit,
+      vitals: this.vitals.node(source.name, true),
       committed: metadata === null ? -1 : offset,
     }
   }
@@ -195,6 +200,7 @@ export class Task {
       schedule: (intervalMs, type, callback) => {
         const fire = (timestampMs: number): void => {
           this.#dirty = true
+          this.#options.counters.punctuations += 1
           this.#outsideRecords(node.name, timestampMs, callback)
         }
         return this.#punctuations.schedule(intervalMs, type, clock.nowMs(), fire)
@@ -233,10 +239,11 @@ export class Task {
     }
     if (done > 0) this.#dirty = true
     this.#options.counters.processed += records
+    this.vitals.processed += records
     return done
   }
 
-  #processHead({ queue, emit }: Input): void {
+  #processHead({ queue, emit, vitals }: Input): void {
     const { run } = queue
     this.#meta.from(queue.topic, queue.partition, run.offset)
     if (queue.headError !== undefined) {
@@ -248,6 +255,9 @@ export class Task {
     } else {
       const timestampMs = queue.headTimestampMs
       if (timestampMs > this.#streamTimeMs) this.#streamTimeMs = timestampMs
+      vitals.processed += 1
+      vitals.latency?.add(this.vitals.nowMs - timestampMs)
+      this.vitals.lateness.add(this.#streamTimeMs - timestampMs)
       this.#atHand.queue = queue
       try {
         emit(queue.headKey, queue.headValue, timestampMs, run.headers)
@@ -264,6 +274,7 @@ export class Task {
   #leaveOut({ topic, partition, run }: PartitionQueue): void {
     const { counters, logger } = this.#options
     counters.dropped += 1
+    this.vitals.dropped += 1
     const where = { task: this.id, topic, partition, offset: run.offset }
     logger.warn(where, 'record dropped: its timestamp is negative')
   }
@@ -289,6 +300,7 @@ export class Task {
    * so many and while not full; returns how many.
    */
   fireTimers(nowMs: number, timersMax: number, isFull: () => boolean = never): number {
+    this.vitals.turn(nowMs)
     let fired = this.#later.run(timersMax, isFull)
     while (fired < timersMax && !isFull() && this.#timers.fireNext('wall-clock', nowMs)) fired += 1
     if (fired > 0) this.#dirty = true

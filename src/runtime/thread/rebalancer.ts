@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import type { GroupMembership } from '../../kafka/client/group-membership.ts'
@@ -22,6 +23,7 @@ export interface RebalancerOptions {
   readonly port: KafkaPort
   readonly clock: Clock
   readonly logger: Logger
+  readonly counters: ThreadCounters
   readonly topology: Topology
   readonly applicationId: string
   readonly processId: string
@@ -173,6 +175,7 @@ export class Rebalancer {
     // Also those whose input is another one now: a topic was created that a pattern matches.
     const revoked = tasks.ids.filter((id) => !isSame(tasks.planOf(id), planned.get(id)))
     const standby = assignment.standby.map(({ id }) => id)
+    this.#options.counters.rebalances += 1
     logger.info({ active, standby, revoked, generation: membership.member?.generation }, 'assigned')
     await this.#giveUp(revoked, assignment)
     await this.#takeOver(assignment.tasks)

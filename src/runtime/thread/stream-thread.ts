@@ -185,7 +185,7 @@ export class StreamThread {
     if (!this.#parts.restorer.isBusy && this.#parts.standbys.advance(busy)) busy = true
     await this.#parts.outgoing.makeRoom()
     if (busy) await yieldToEventLoop()
-    else await this.#parts.wakeup.wait(this.#parts.pace.waitMs)
+    else await this.#parts.vitals.waiting(this.#parts.wakeup.wait(this.#parts.pace.waitMs))
   }
 
   async #commit(): Promise<void> {

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { isStreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Offset } from '../../core/record.ts'
+import type { ThreadCounters } from '../../core/metrics.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
 import type { StateBackend } from '../../state/backend.ts'
@@ -33,6 +34,7 @@ export interface TaskRegistryOptions {
   readonly restorer: Restorer
   readonly storage: LocalStorage
   readonly clock: Clock
+  readonly counters: ThreadCounters
   readonly logger: Logger
   readonly createTask: (
     plan: AssignedTask,
@@ -101,6 +103,7 @@ export class TaskRegistry {
       positions: [],
     }
     this.#slots.set(plan.id, slot)
+    this.#options.counters.tasksCreated += 1
     this.#open(slot)
       .catch((error: unknown) => {
         if (slot.state !== 'closed') this.#failure ??= error
@@ -229,6 +232,7 @@ export class TaskRegistry {
     const slot = this.#slots.get(id)
     if (slot === undefined) return undefined
     this.#slots.delete(id)
+    this.#options.counters.tasksClosed += 1
     slot.state = 'closed'
     for (const source of slot.plan.sources) this.#options.supply.unassign(source)
     this.#closeTask(slot)

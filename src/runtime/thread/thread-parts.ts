@@ -75,6 +75,7 @@ export class ThreadParts {
     const supply = new InputSupply({ fetcher: this.fetcher, positions, until, onEvent })
     this.tasks = new TaskRegistry({
       ...shared,
+      counters,
       supply,
       restorer: this.restorer,
       storage,
@@ -84,7 +85,8 @@ export class ThreadParts {
     })
     this.factory = this.#taskFactory(supply)
     this.standbys = new Standbys({ ...config, ...shared, topology, storage, counters })
-    this.turns = new Turns(clock, this.outgoing.isFull, this.vitals.processing)
+    const { processing, punctuating } = this.vitals
+    this.turns = new Turns(clock, this.outgoing.isFull, processing, punctuating)
     this.purge = new RepartitionPurge({ port, clock, logger, topology, applicationId })
     this.rebalancer = this.#rebalancer(port)
     this.pace = new Pace(config, clock, this)
@@ -124,6 +126,7 @@ export class ThreadParts {
       membership: this.membership,
       tasks: this.tasks,
       standbys: this.standbys,
+      counters: this.counters,
       onEvent: this.wakeup.notify,
       proveCoordinator: this.outgoing.proveCoordinator,
     })

@@ -6,6 +6,8 @@ import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { GlobalProgress } from '../global/global-reader.ts'
 import type { RestoreProgress } from '../restore/restorer.ts'
 import type { StandbyLag } from '../task/standby-task.ts'
+import type { StoreVitals } from '../task/task-stores.ts'
+import type { TaskSnapshot } from '../task/task-vitals.ts'
 import type { Task } from '../task/task.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -19,6 +21,8 @@ export interface ThreadSnapshot {
   readonly lag: number
   /** The same by input partition of the running tasks. */
   readonly inputs: readonly InputLag[]
+  /** Of the running tasks. */
+  readonly work: readonly TaskWork[]
   readonly stores: readonly StoreSize[]
   readonly restoring: readonly RestoreProgress[]
   readonly globals: readonly GlobalProgress[]
@@ -28,6 +32,14 @@ export interface ThreadSnapshot {
   readonly processing: WorkRate
   /** Commits of the last 30 to 60 seconds. */
   readonly committing: WorkRate
+  /** Wall-clock callbacks, those of a task that came due together counted as one. */
+  readonly punctuating: WorkRate
+  /** Times that the loop waited for something to do. */
+  readonly idling: WorkRate
+  /** Produced and not acknowledged yet. */
+  readonly sendBufferBytes: number
+  /** Of the thread's heap, in use; undefined where the thread is not one of Node's. */
+  readonly heapBytes?: number
   /** How long ago the loop began its last turn; it has to come round again and again. */
   readonly sinceTurnMs: number
 }
@@ -45,13 +57,16 @@ export interface InputLag extends TopicPartition {
   readonly lag: number | undefined
 }
 
-export interface StoreSize {
+export interface TaskWork extends TaskSnapshot {
   readonly task: TaskId
-  readonly store: string
-  /** About so many, as a range of the store's own kind has them. */
-  readonly rows: number
-  /** In memory and not in the local storage yet. */
-  readonly dirtyBytes: number
+  /** Input that is fetched and not taken yet. */
+  readonly inputBufferBytes: number
+  /** Files of its local storage. */
+  readonly diskBytes: number
+}
+
+export interface StoreSize extends StoreVitals {
+  readonly task: TaskId
 }
 
 /** Committed input records that these tasks have not processed, as far as the fetcher knows. */
@@ -66,6 +81,15 @@ export const inputsOf = (tasks: readonly Task[], fetcher: Fetcher): readonly Inp
 
 export const lagOf = (inputs: readonly InputLag[]): number =>
   inputs.reduce((sum, { lag = 0 }) => sum + lag, 0)
+
+export const workOf = (task: Task, fetcher: Fetcher, nowMs: number): TaskWork => ({
+  task: task.id,
+  ...task.vitals.snapshot(nowMs),
+  inputBufferBytes: task
+    .positions()
+    .reduce((sum, { topic, partition }) => sum + fetcher.bufferedBytes(topic, partition), 0),
+  diskBytes: task.stores.diskBytes(),
+})
 
 export const storesOf = (tasks: readonly Task[]): readonly StoreSize[] =>
   tasks.flatMap(({ id, stores }) => stores.sizes().map((size) => ({ task: id, ...size })))

@@ -20,13 +20,20 @@ export class Turns {
   readonly #clock: Clock
   readonly #isFull: () => boolean
   readonly #work: RecentWork
+  readonly #punctuating: RecentWork
   #next = 0
 
-  /** `isFull`: no room for what the next record may send. */
-  constructor(clock: Clock, isFull: () => boolean, work = new RecentWork(clock.nowMs())) {
+  /** `isFull`: no room for what the next record may send; the others are told what is done. */
+  constructor(
+    clock: Clock,
+    isFull: () => boolean,
+    work = new RecentWork(clock.nowMs()),
+    punctuating = new RecentWork(clock.nowMs()),
+  ) {
     this.#clock = clock
     this.#isFull = isFull
     this.#work = work
+    this.#punctuating = punctuating
   }
 
   /** Until the time is up, nothing has arrived, or it is full; true when anything was done. */
@@ -38,12 +45,15 @@ export class Turns {
   }
 
   #punctuate(tasks: readonly Task[], nowMs: number): boolean {
-    let fired = false
+    let fired = 0
     for (const task of tasks) {
       if (this.#isFull()) break
-      if (onBehalfOf(task.id, () => task.punctuate(nowMs))) fired = true
+      if (onBehalfOf(task.id, () => task.punctuate(nowMs))) fired += 1
     }
-    return fired
+    if (fired === 0) return false
+    const endMs = this.#clock.nowMs()
+    this.#punctuating.add(endMs, fired, endMs - nowMs)
+    return true
   }
 
   #process(tasks: readonly Task[], startMs: number, untilMs: number): boolean {
@@ -62,7 +72,9 @@ export class Turns {
       idle = done === 0 ? idle + 1 : 0
       if (done > 0) busy = true
       all += done
+      const beganMs = nowMs
       nowMs = this.#clock.nowMs()
+      if (done > 0) task.vitals.worked(nowMs, done, nowMs - beganMs)
       if (nowMs >= untilMs) break
     }
     if (busy) this.#work.add(nowMs, all, nowMs - startMs)

@@ -1,12 +1,13 @@
 import type { Clock } from '../../core/clock.ts'
-import type { ThreadCounters } from '../../core/metrics.ts'
+import { copiedCounters, type ThreadCounters } from '../../core/metrics.ts'
 import { RecentWork } from '../../core/recent-work.ts'
 import type { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { GlobalReader } from '../global/global-reader.ts'
 import type { Restorer } from '../restore/restorer.ts'
+import type { Outgoing } from './outgoing.ts'
 import type { Standbys } from './standbys.ts'
 import type { TaskRegistry } from './task-registry.ts'
-import { inputsOf, lagOf, storesOf, type ThreadSnapshot } from './thread-snapshot.ts'
+import { inputsOf, lagOf, storesOf, workOf, type ThreadSnapshot } from './thread-snapshot.ts'
 import type { ThreadState } from './thread-state.ts'
 
 /** What a snapshot is taken of. */
@@ -16,12 +17,16 @@ export interface MeasuredParts {
   readonly restorer: Restorer
   readonly globals: GlobalReader
   readonly standbys: Standbys
+  readonly outgoing: Outgoing
 }
 
 /** How a thread is doing: what it counts, how fast it is, and that its loop comes round. */
 export class Vitals {
   readonly processing: RecentWork
   readonly committing: RecentWork
+  readonly punctuating: RecentWork
+  /** Times without anything to do. */
+  readonly #idling: RecentWork
   readonly #clock: Clock
   readonly #counters: ThreadCounters
   #turnedAtMs: number
@@ -35,6 +40,8 @@ export class Vitals {
     this.#turnedAtMs = clock.nowMs()
     this.processing = new RecentWork(this.#turnedAtMs)
     this.committing = new RecentWork(this.#turnedAtMs)
+    this.punctuating = new RecentWork(this.#turnedAtMs)
+    this.#idling = new RecentWork(this.#turnedAtMs)
   }
 
   /** The loop has come round, at this time, which is returned. */
@@ -44,28 +51,40 @@ export class Vitals {
     return nowMs
   }
 
+  /** Waits for something to do. */
+  async waiting(wait: Promise<unknown>): Promise<void> {
+    const beganMs = this.#clock.nowMs()
+    await wait
+    const nowMs = this.#clock.nowMs()
+    this.#idling.add(nowMs, 1, Math.max(0, nowMs - beganMs))
+  }
+
   get sinceTurnMs(): number {
     return Math.max(0, this.#clock.nowMs() - this.#turnedAtMs)
   }
 
   /** All of it is a copy, plain data. */
   snapshot(parts: MeasuredParts, state: ThreadState): ThreadSnapshot {
-    const { tasks, fetcher, restorer, globals, standbys } = parts
+    const { tasks, fetcher, restorer, globals, standbys, outgoing } = parts
     const nowMs = this.#clock.nowMs()
     const inputs = inputsOf(tasks.running, fetcher)
     return {
       thread: this.#thread,
       state,
-      counters: { ...this.#counters },
+      counters: copiedCounters(this.#counters),
       tasks: tasks.ids.map((id) => ({ id, state: tasks.stateOf(id) })),
       lag: lagOf(inputs),
       inputs,
+      work: tasks.running.map((task) => workOf(task, fetcher, nowMs)),
       stores: storesOf(tasks.running),
       restoring: restorer.progress(),
       globals: globals.progress(),
       standbys: standbys.progress(),
       processing: this.processing.at(nowMs),
       committing: this.committing.at(nowMs),
+      punctuating: this.punctuating.at(nowMs),
+      idling: this.#idling.at(nowMs),
+      sendBufferBytes: outgoing.producer.bufferedBytes,
       sinceTurnMs: this.sinceTurnMs,
     }
   }

@@ -39,6 +39,7 @@ export function openKeyValueStore<K, V>(
       rows.restored()
       cache?.flush()
     },
+    reads: rows.reads,
     dirtyBytes: () => rows.buffer.dirtyBytes() + (cache?.pendingBytes() ?? 0),
     checkpoint: () => rows.buffer.checkpoint(),
     restoredEntry: (key, value, timestampMs) => rows.restoredEntry(key, value, timestampMs),

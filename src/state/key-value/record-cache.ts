@@ -88,7 +88,10 @@ export class RecordCache<K, V> {
   read(key: K): ValueAndTimestamp<V | undefined> {
     const quick = this.#rows.keys.quick(key)
     const pending = quick === undefined ? undefined : this.#pending.get(quick)
-    if (pending !== undefined) return pending
+    if (pending !== undefined) {
+      this.#rows.reads.cached += 1
+      return pending
+    }
     const row = this.#rows.row(key)
     return this.#pending.get(row.identity) ?? this.#rows.known(row)
   }

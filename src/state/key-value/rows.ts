@@ -2,7 +2,7 @@ import type { ByteEntry, ByteStore } from '../backend.ts'
 import { byteString, bytesOf, type ByteString } from '../byte-string.ts'
 import { type DirtyEntry, WriteBuffer } from '../cache/write-buffer.ts'
 import type { KeyValueStoreSpec } from '../store-spec.ts'
-import type { ChangelogWriter, KeyValue } from '../store.ts'
+import type { ChangelogWriter, KeyValue, ReadCounts } from '../store.ts'
 import { type Identity, KeySpace } from './key-space.ts'
 import { ObjectCache } from './object-cache.ts'
 import { decodeValue, encodeValue, owned } from './store-values.ts'
@@ -49,6 +49,7 @@ export interface RowsOptions<K> {
 export class Rows<K, V> {
   readonly keys: KeySpace<K>
   readonly buffer: WriteBuffer
+  readonly reads: ReadCounts = { cached: 0, decoded: 0 }
   readonly #spec: KeyValueStoreSpec<K, V>
   readonly #changelog: ChangelogWriter | undefined
   readonly #changelogKey: RowsOptions<K>['changelogKey']
@@ -95,7 +96,11 @@ export class Rows<K, V> {
 
   /** Reads the row where that was not done yet. */
   known(row: Row<V>): Row<V> {
-    if (row.known) return row
+    if (row.known) {
+      this.reads.cached += 1
+      return row
+    }
+    this.reads.decoded += 1
     const stored = this.buffer.get(bytesOf(row.key))
     if (stored !== undefined) {
       row.valueBytes = stored.length

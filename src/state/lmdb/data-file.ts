@@ -7,6 +7,7 @@ import {
   openSync,
   readSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -18,6 +19,8 @@ const DATA_VERSION = 2
 const AT = { magic: 24, version: 28, pageSize: 48, freeRoot: 88, mainRoot: 136, transaction: 152 }
 const META_BYTES = 160
 const NO_PAGE = 2n ** 64n - 1n
+/** Of `blocks`, by POSIX. */
+const BLOCK_BYTES = 512
 /** More than LMDB writes to make a new environment. */
 const NEW_BYTES = 128 * 1024
 
@@ -44,6 +47,12 @@ export function checkDataFile(directory: string): void {
   } finally {
     for (const file of files) closeSync(file)
   }
+}
+
+/** What it takes on the disk: LMDB never gives any of it back, but uses it again. */
+export function dataFileBytes(directory: string): number {
+  const file = statSync(join(directory, 'data.mdb'), { throwIfNoEntry: false })
+  return file === undefined ? 0 : file.blocks * BLOCK_BYTES
 }
 
 function checkSpace(path: string): void {

@@ -2,7 +2,7 @@ import { open, type RootDatabase } from 'lmdb'
 import { assert, StreamsError } from '../../core/errors.ts'
 import type { Offset } from '../../core/record.ts'
 import type { StateBackend, StoreBatch } from '../backend.ts'
-import { checkDataFile } from './data-file.ts'
+import { checkDataFile, dataFileBytes } from './data-file.ts'
 import { lmdbFailure } from './lmdb-errors.ts'
 import { type Bytes, LmdbStore } from './lmdb-store.ts'
 import { NotedPosition } from './noted-position.ts'
@@ -131,6 +131,8 @@ class LmdbBackend implements StateBackend {
     this.#origins.delete(name)
     this.#noted.note(this.#total())
   }
+
+  readonly diskBytes = (): number => dataFileBytes(this.#directory)
 
   readonly close = async (): Promise<void> => {
     if (this.#isClosed) return

@@ -38,6 +38,7 @@ export function memoryBackend(): StateBackend {
       positions.delete(store)
       origins.delete(store)
     },
+    diskBytes: () => 0,
     close: () => {
       for (const entries of stores.values()) entries.clear()
       positions.clear()
