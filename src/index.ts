@@ -59,7 +59,7 @@ export type { Header, Headers, Meta, StreamRecord } from './core/record.ts'
 export type { Duration } from './core/duration.ts'
 
 // What you run.
-export { start, type StartOptions } from './app/start.ts'
+export { start, type StartOptions, type UncaughtErrorPolicy } from './app/start.ts'
 export type { Application, ApplicationState, LocalStoreView } from './app/application.ts'
 export type { ScanOptions, StoreRow, StoreRows } from './app/store-view.ts'
 export { replay, type ReplayOptions, type ReplayPlan, type ReplayTo } from './app/replay.ts'

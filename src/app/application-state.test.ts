@@ -28,11 +28,26 @@ describe('an application follows its threads', () => {
     ])
   })
 
-  test('and fails with the first of them, once', () => {
+  test('and does not run without any', () => {
+    const { life, told } = watched()
+    life.follow([])
+    life.follow(['running'])
+    life.follow([])
+    life.follow(['created'])
+    life.follow(['running'])
+    expect(told).toEqual([
+      'created → rebalancing',
+      'rebalancing → running',
+      'running → rebalancing',
+      'rebalancing → running',
+    ])
+  })
+
+  test('until it has failed', () => {
     const { life, told } = watched()
     life.follow(['running', 'running'])
-    life.follow(['failed', 'running'])
-    life.follow(['failed', 'failed'])
+    life.moveTo('pending-error')
+    life.follow(['running'])
     life.moveTo('error')
     expect(told).toEqual([
       'created → rebalancing',

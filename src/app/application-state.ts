@@ -77,15 +77,19 @@ export class ApplicationLife {
     this.#telling = false
   }
 
-  /** Follows the threads: running when all of them are. */
+  /**
+   * Follows those threads that have not failed: running when all of them are. Without a thread
+   * nothing runs.
+   */
   follow(threads: readonly ThreadState[]): void {
     const open =
       this.#state === 'created' || this.#state === 'rebalancing' || this.#state === 'running'
     if (!open) return
-    if (threads.includes('failed')) this.moveTo('pending-error')
-    else if (threads.every((state) => state === 'running')) {
+    if (threads.length > 0 && threads.every((state) => state === 'running')) {
       if (this.#state === 'created') this.moveTo('rebalancing')
       this.moveTo('running')
-    } else if (threads.some((state) => state !== 'created')) this.moveTo('rebalancing')
+    } else if (this.#state !== 'created' || threads.some((state) => state !== 'created')) {
+      this.moveTo('rebalancing')
+    }
   }
 }

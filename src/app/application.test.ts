@@ -8,6 +8,7 @@ import { HttpServer } from '../server/http-server.ts'
 import { Application } from './application.ts'
 import { ApplicationLife } from './application-state.ts'
 import { threadConfigs } from './options.ts'
+import { poolOf } from './pool.fixtures.ts'
 import { StreamWorker } from './stream-worker.ts'
 
 const clicks = topic('clicks', { key: string, value: json<number>() })
@@ -28,22 +29,24 @@ async function serving(module: string): Promise<{ app: Application; url: string 
   const http = await HttpServer.listen({ host: '127.0.0.1', port: 0 })
   const life = new ApplicationLife()
   const [config] = threadConfigs({}, 'counting', directory.processId)
-  const worker = new StreamWorker(
-    {
-      topologyUrl: `data:text/javascript,${encodeURIComponent(module)}`,
-      fingerprint: counting.fingerprint,
-      config: config!,
-      connection: { brokers: ['localhost:1'], clientId: 'app' },
-      schemaRegistry: undefined,
-      statePath: directory.path,
-      log: { level: 'silent', pretty: false, file: undefined },
-      compileCache: false,
-    },
-    () => life.follow([worker.state]),
+  const start = {
+    topologyUrl: `data:text/javascript,${encodeURIComponent(module)}`,
+    fingerprint: counting.fingerprint,
+    config: config!,
+    connection: { brokers: ['localhost:1'], clientId: 'app' },
+    schemaRegistry: undefined,
+    statePath: directory.path,
+    log: { level: 'silent', pretty: false, file: undefined },
+    compileCache: false,
+  } as const
+  const pool = poolOf(
+    1,
+    (_index, _threads, onStateChange) => new StreamWorker(start, onStateChange),
+    life,
   )
   const patience = { stuckAfterMs: 100, maxPollIntervalMs: 500 }
   const parts = { applicationId: 'counting', life, directory, http, patience }
-  const app = new Application(counting, [worker], parts)
+  const app = new Application(counting, pool, parts)
   void app.finished.catch(() => rmSync(folder, { recursive: true, force: true }))
   return { app, url: http.url }
 }

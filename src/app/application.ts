@@ -1,4 +1,4 @@
-import { isStreamsError, StreamsError } from '../core/errors.ts'
+import { StreamsError } from '../core/errors.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { HttpServer } from '../server/http-server.ts'
@@ -9,15 +9,9 @@ import { liveness, readiness, type Health, type Patience } from './health.ts'
 import { metricsText, type ProcessUse } from './metrics-text.ts'
 import { routesOf } from './routes.ts'
 import { storeView, type LocalStoreView } from './store-view.ts'
-import type { StreamWorker } from './stream-worker.ts'
+import type { ThreadPool } from './thread-pool.ts'
 
 export type { ApplicationState, LocalStoreView }
-
-/** What it needs of a thread. */
-export type ApplicationThread = Pick<
-  StreamWorker,
-  'state' | 'finished' | 'stop' | 'snapshot' | 'silentMs' | 'get' | 'scan'
->
 
 /** Who probes has little patience: Kubernetes a second, unless it is told otherwise. */
 const PROBE_WITHIN_MS = 800
@@ -35,7 +29,7 @@ export interface ApplicationParts {
 /** A topology at work in this process. `await using` drains, commits and leaves the group. */
 export class Application implements AsyncDisposable {
   readonly #topology: Topology
-  readonly #workers: readonly ApplicationThread[]
+  readonly #pool: ThreadPool
   readonly #life: ApplicationLife
   readonly #directory: StateDirectory
   readonly #http: HttpServer | undefined
@@ -45,13 +39,13 @@ export class Application implements AsyncDisposable {
   readonly finished: Promise<void>
   readonly applicationId: string
 
-  constructor(topology: Topology, workers: readonly ApplicationThread[], parts: ApplicationParts) {
+  constructor(topology: Topology, pool: ThreadPool, parts: ApplicationParts) {
     const { life, directory, http, applicationId, patience } = parts
     this.applicationId = applicationId
     this.#http = http
     this.#patience = patience
     this.#topology = topology
-    this.#workers = workers
+    this.#pool = pool
     this.#life = life
     this.#directory = directory
     this.finished = this.#finish()
@@ -76,16 +70,16 @@ export class Application implements AsyncDisposable {
   /** Every metric in the text format of Prometheus; see docs/guide/operating.md. */
   async metrics(): Promise<string> {
     const threads = await this.snapshot()
-    const ended = this.#workers.filter(({ state }) => state === 'stopped' || state === 'failed')
-    const aliveThreads = this.#workers.length - ended.length
-    const { applicationId, state } = this
-    return metricsText({ applicationId, state, threads, aliveThreads, process: processUse() })
+    const { applicationId, state, isPaused } = this
+    const aliveThreads = this.#pool.threads.length
+    const pool = { isPaused, aliveThreads, failedThreads: this.#pool.failedCount }
+    return metricsText({ applicationId, state, threads, ...pool, process: processUse() })
   }
 
   /** Whether every thread is at work, or waits with a reason: if not, the process should end. */
   async live(): Promise<Health> {
     const signs = await Promise.all(
-      this.#workers.map(async (worker, thread) => {
+      this.#pool.entries.map(async ([thread, worker]) => {
         const snapshot = await worker.snapshot(
           Math.min(this.#patience.stuckAfterMs, PROBE_WITHIN_MS),
         )
@@ -102,7 +96,7 @@ export class Application implements AsyncDisposable {
 
   /** One entry a living thread that answers. */
   async snapshot(): Promise<readonly ThreadSnapshot[]> {
-    const snapshots = await Promise.all(this.#workers.map((worker) => worker.snapshot()))
+    const snapshots = await Promise.all(this.#pool.threads.map((worker) => worker.snapshot()))
     return snapshots.filter((snapshot) => snapshot !== undefined)
   }
 
@@ -120,7 +114,40 @@ export class Application implements AsyncDisposable {
         hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
       })
     }
-    return storeView(spec, this.#workers)
+    return storeView(spec, this.#pool)
+  }
+
+  /**
+   * Another thread (KIP-663), with a free number, which is returned; the group gives it tasks as to
+   * any member that joins. Undefined once the application is to stop.
+   */
+  addThread(): number | undefined {
+    return this.#pool.add()
+  }
+
+  /**
+   * Stops the thread with the highest number, cleanly, and resolves to that number when its tasks
+   * are free for others. Without any thread the application goes on, and does nothing. Undefined
+   * where there is none to remove, or the application is to stop.
+   */
+  removeThread(): Promise<number | undefined> {
+    return this.#pool.remove()
+  }
+
+  /**
+   * Every thread of this process commits what it has done and processes no more, until `resume`
+   * (KIP-834). It stays in the group with its tasks; restoring and standbys go on.
+   */
+  pause(): void {
+    this.#pool.pause(true)
+  }
+
+  resume(): void {
+    this.#pool.pause(false)
+  }
+
+  get isPaused(): boolean {
+    return this.#pool.isPaused
   }
 
   /** Finishes, commits, leaves the group; the same promise however often it is called. */
@@ -134,7 +161,7 @@ export class Application implements AsyncDisposable {
     if (state === 'created' || state === 'rebalancing' || state === 'running') {
       this.#life.moveTo('pending-shutdown')
     }
-    for (const worker of this.#workers) worker.stop()
+    this.#pool.stop()
     await this.finished.catch(() => {})
   }
 
@@ -142,17 +169,13 @@ export class Application implements AsyncDisposable {
     return this.stop()
   }
 
-  /** The first thread to fail stops the others: its tasks would only fail elsewhere too. */
   async #finish(): Promise<void> {
     try {
-      await Promise.all(this.#workers.map((worker) => worker.finished))
+      await this.#pool.finished
       this.#life.moveTo('not-running')
     } catch (error) {
-      if (this.#life.state !== 'pending-error') this.#life.moveTo('pending-error')
-      for (const worker of this.#workers) worker.stop()
-      await Promise.allSettled(this.#workers.map((worker) => worker.finished))
       this.#life.moveTo('error')
-      throw isStreamsError(error) ? error : failed(error)
+      throw error
     } finally {
       this.#directory[Symbol.dispose]()
       await this.#http?.close()
@@ -164,10 +187,3 @@ function processUse(): ProcessUse {
   const { user, system } = process.cpuUsage()
   return { residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }
 }
-
-const failed = (cause: unknown): StreamsError =>
-  new StreamsError('THREAD_FAILED', {
-    message: `a stream thread died: ${String(cause)}`,
-    hint: 'This is not an error Millrace expects: run with --verbose and report the trace.',
-    cause,
-  })

@@ -37,6 +37,8 @@ const metricsOf = (lives: readonly Life[]): string =>
     state: 'running',
     threads: lives.map(({ thread }) => thread.snapshot()),
     aliveThreads: lives.length,
+    failedThreads: 1,
+    isPaused: false,
     process: { residentBytes: 1_000, cpuSeconds: 2 },
   })
 
@@ -207,6 +209,8 @@ test('labels are escaped as Prometheus asks', async () => {
     state: 'created',
     threads: [],
     aliveThreads: 0,
+    failedThreads: 0,
+    isPaused: true,
     process: { residentBytes: 1_000, cpuSeconds: 2 },
   })
   expect(text).toBe(
@@ -217,6 +221,12 @@ test('labels are escaped as Prometheus asks', async () => {
       '# HELP kafka_streams_stream_metrics_alive_stream_threads Stream threads that have not ended',
       '# TYPE kafka_streams_stream_metrics_alive_stream_threads gauge',
       'kafka_streams_stream_metrics_alive_stream_threads 0',
+      '# HELP kafka_streams_stream_metrics_failed_stream_threads Stream threads that failed since the start',
+      '# TYPE kafka_streams_stream_metrics_failed_stream_threads gauge',
+      'kafka_streams_stream_metrics_failed_stream_threads 0',
+      '# HELP millrace_paused Whether the application is paused',
+      '# TYPE millrace_paused gauge',
+      'millrace_paused 1',
       '# HELP process_resident_memory_bytes Memory that the process takes',
       '# TYPE process_resident_memory_bytes gauge',
       'process_resident_memory_bytes 1000',

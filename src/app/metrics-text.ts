@@ -14,6 +14,9 @@ export interface Measured {
   readonly threads: readonly ThreadSnapshot[]
   /** Stream threads that this process has and that have not ended. */
   readonly aliveThreads: number
+  /** Those that have failed since the start. */
+  readonly failedThreads: number
+  readonly isPaused: boolean
   /** Of the whole process, all of its threads. */
   readonly process: ProcessUse
 }
@@ -37,13 +40,17 @@ export const metricsText = (measured: Measured): string => prometheusText(metric
 
 /** The last two by the names that Prometheus' own clients use. */
 function ofClient(measured: Measured): readonly Metric[] {
-  const { applicationId, state, aliveThreads, process } = measured
+  const { applicationId, state, isPaused, aliveThreads, failedThreads, process } = measured
   const running: Sample = [{ application_id: applicationId, state }, 1]
   return [
     gauge(`${CLIENT}_client_state`, 'The state of the application, by its name', [running]),
     gauge(`${CLIENT}_alive_stream_threads`, 'Stream threads that have not ended', [
       [{}, aliveThreads],
     ]),
+    gauge(`${CLIENT}_failed_stream_threads`, 'Stream threads that failed since the start', [
+      [{}, failedThreads],
+    ]),
+    gauge('millrace_paused', 'Whether the application is paused', [[{}, isPaused ? 1 : 0]]),
     gauge('process_resident_memory_bytes', 'Memory that the process takes', [
       [{}, process.residentBytes],
     ]),

@@ -2,6 +2,7 @@ import { durationMs, type Duration } from '../core/duration.ts'
 import { StreamsError } from '../core/errors.ts'
 import type { Compression } from '../kafka/port.ts'
 import type { Patience } from './health.ts'
+import { uncaughtErrorReactions, type UncaughtErrorPolicy } from './uncaught-error.ts'
 import type { Guarantee, MemoryShare, ThreadConfig } from '../runtime/thread/thread-config.ts'
 
 /** How an application runs; what it does is in its topology. */
@@ -61,6 +62,11 @@ export interface RunOptions {
   /** Changelog records that a copy may lack and still take its task over; default 10,000. */
   readonly acceptableLag?: number
   /**
+   * What becomes of the application when a thread fails for good (KIP-671); default `stop-client`.
+   * A record that fails is the topology's business (`onFailure`), unless that says `stop`.
+   */
+  readonly onUncaughtError?: UncaughtErrorPolicy
+  /**
    * Where health, metrics and state are served over HTTP: `host:port`, or a port alone for
    * loopback; port 0 is any that is free. Default: nowhere.
    */
@@ -91,19 +97,24 @@ export function threadConfigs(
 ): readonly ThreadConfig[] {
   const { threads = 1 } = options
   checkThreads(threads)
+  checkPolicy(options.onUncaughtError)
   return Array.from({ length: threads }, (_, index) =>
     threadConfig(options, topologyName, processId, index, threads),
   )
 }
 
 /** `INVALID_CONFIG` where a process cannot have so many. */
-export function checkThreads(threads: number): void {
+function checkThreads(threads: number): void {
   if (Number.isInteger(threads) && threads >= 1 && threads <= THREADS_MAX) return
   throw invalid(`${threads} threads`, `Choose a whole number from 1 to ${THREADS_MAX}.`)
 }
 
 /** What each of so many threads may take of the memory that they share. */
-export function memoryShare({ cacheMaxBytes = CACHE_BYTES }: RunOptions, threads: number) {
+export function memoryShare(
+  { cacheMaxBytes = CACHE_BYTES }: RunOptions,
+  threads: number,
+): MemoryShare {
+  checkThreads(threads)
   if (!(cacheMaxBytes >= 0)) {
     throw invalid(`a cache of ${cacheMaxBytes} bytes`, 'Choose 0 or more bytes.')
   }
@@ -111,7 +122,7 @@ export function memoryShare({ cacheMaxBytes = CACHE_BYTES }: RunOptions, threads
     dirtyBytesMax: (128 * MIB) / threads,
     cacheMaxBytes: Math.floor(cacheMaxBytes / threads),
     readCacheMaxBytes: (64 * MIB) / threads,
-  } satisfies MemoryShare
+  }
 }
 
 /** How long a thread may be silent, and its loop wait, before the application counts as stuck. */
@@ -155,6 +166,15 @@ export function threadConfig(
     lingerMs: durationMs(options.linger ?? '5ms'),
     ...replicas(options),
   }
+}
+
+function checkPolicy(policy: UncaughtErrorPolicy = 'stop-client'): void {
+  if (typeof policy === 'function') return
+  if (uncaughtErrorReactions.some((each) => each === policy)) return
+  throw invalid(
+    `onUncaughtError "${policy}"`,
+    `Choose ${uncaughtErrorReactions.join(', ')}, or a function of the error that gives one of them.`,
+  )
 }
 
 function checkedId(applicationId: string): string {

@@ -6,10 +6,11 @@ import { json, string, topic, topology, tumbling } from 'millrace'
 import type { Life } from '../runtime/life.fixtures.ts'
 import { Disk, Simulation, START_MS } from '../runtime/simulation.fixtures.ts'
 import { HttpServer } from '../server/http-server.ts'
-import { Application, type ApplicationThread } from './application.ts'
+import { Application } from './application.ts'
 import { ApplicationLife } from './application-state.ts'
 import { findRows } from './find-rows.ts'
 import { findValue } from './find-value.ts'
+import { poolOf, type ApplicationThread } from './pool.fixtures.ts'
 import { routesOf } from './routes.ts'
 
 const clicks = topic('clicks', { key: string, value: json<number>() })
@@ -30,7 +31,9 @@ function threadOf({ thread, ended }: Life): ApplicationThread {
     },
     silentMs: 0,
     finished: ended.then(() => undefined),
-    stop: () => thread.stop(),
+    stop: thread.stop,
+    pause: thread.pause,
+    share: thread.share,
     snapshot: () => Promise.resolve(thread.snapshot()),
     get: (store, key, owner) => {
       const { owned, found } = findValue(thread, store, key, owner)
@@ -80,7 +83,8 @@ async function play(scene: (scene: Scene) => Promise<void>): Promise<void> {
       lives.reduce((sum, { thread }) => sum + thread.snapshot().counters.processed, 0)
     await simulation.until(() => processed() === 8, 'all is counted')
     life.follow(states())
-    const app = new Application(counting, lives.map(threadOf), {
+    const pool = poolOf(lives.length, (index) => threadOf(lives[index]!), life)
+    const app = new Application(counting, pool, {
       applicationId: 'counting',
       life,
       directory: { [Symbol.dispose]: () => {} } as never,

@@ -20,7 +20,7 @@ const health = (found: Health): Reply => json(found.ok ? 200 : 503, found)
 
 async function stateOf(app: Application): Promise<unknown> {
   const threads = await app.snapshot()
-  const { applicationId, state } = app
+  const { applicationId, state, isPaused: paused } = app
   const lag = threads.reduce((sum, thread) => sum + thread.lag, 0)
-  return { applicationId, state, lag, threads }
+  return { applicationId, state, paused, lag, threads }
 }

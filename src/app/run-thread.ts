@@ -80,7 +80,13 @@ function answer(
 ): void {
   switch (message.type) {
     case 'stop':
-      thread.stop()
+      thread.stop(message.forGood)
+      return
+    case 'pause':
+      thread.pause(message.paused)
+      return
+    case 'share':
+      thread.share(message.memory)
       return
     case 'snapshot':
     case 'get':

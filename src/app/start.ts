@@ -1,14 +1,11 @@
-import { getCompileCacheDir } from 'node:module'
 import { systemClock } from '../core/clock.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Offset } from '../core/record.ts'
-import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
 import {
   openStateDirectory,
   type StateDirectory,
 } from '../runtime/state-directory/state-directory.ts'
-import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
 import {
   confluentRegistry,
   type SchemaRegistryConnection,
@@ -21,10 +18,12 @@ import { connect, connectionOf, type ConnectionOptions } from './connect.ts'
 import { ApplicationLife } from './application-state.ts'
 import { loadTopology } from './load-topology.ts'
 import { patienceOf, threadConfigs, type RunOptions } from './options.ts'
+import { openPool } from './open-pool.ts'
 import type { LogOptions } from './pino-logger.ts'
 import { refuseUnpostable } from './posted-connection.ts'
-import { StreamWorker } from './stream-worker.ts'
 import { checkTracing } from './thread-tracing.ts'
+
+export type { UncaughtErrorPolicy } from './uncaught-error.ts'
 
 export interface StartOptions extends RunOptions, ConnectionOptions {
   /** Default: JSON lines of level `info` on standard output. */
@@ -82,32 +81,17 @@ export async function launch(
   const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId, globals)
   const http = address && (await listen(address, directory))
   const life = new ApplicationLife()
-  const workers: StreamWorker[] = []
-  for (const config of threadConfigs(options, topology.name, directory.processId)) {
-    const worker = new StreamWorker(
-      {
-        topologyUrl,
-        ...(shadow === undefined ? {} : { shadow: shadow.id }),
-        fingerprint: topology.fingerprint,
-        config: { ...config, ...(shadow === undefined ? {} : { until: shadow.until }) },
-        connection: { ...connection, clientId: clientIdOf(connection, config) },
-        schemaRegistry,
-        statePath: directory.path,
-        tracing,
-        log: { level: 'info', pretty: false, file: undefined, ...options.log },
-        compileCache: getCompileCacheDir() !== undefined,
-      },
-      () => life.follow(workers.map((each) => each.state)),
-    )
-    workers.push(worker)
-  }
-  return new Application(topology, workers, {
-    applicationId,
-    life,
+  const pool = await openPool({
+    options,
+    topologyUrl,
+    topology,
+    shadow,
+    connection,
     directory,
-    http,
-    patience: patienceOf(options),
+    life,
   })
+  const patience = patienceOf(options)
+  return new Application(topology, pool, { applicationId, life, directory, http, patience })
 }
 
 async function listen(address: Address, directory: StateDirectory): Promise<HttpServer> {
@@ -118,6 +102,3 @@ async function listen(address: Address, directory: StateDirectory): Promise<Http
     throw error
   }
 }
-
-const clientIdOf = (connection: KafkaConnection, config: ThreadConfig): string =>
-  `${connection.clientId}-${config.threadIndex}`

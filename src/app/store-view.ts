@@ -57,12 +57,15 @@ export interface LocalStoreView {
 /** What is asked of a thread. */
 export type QueriedThread = Pick<StreamWorker, 'get' | 'scan'>
 
-export function storeView(spec: StoreSpec, threads: readonly QueriedThread[]): LocalStoreView {
+export function storeView(
+  spec: StoreSpec,
+  pool: { readonly threads: readonly QueriedThread[] },
+): LocalStoreView {
   const key = spec.key as Serde<unknown>
   const scanned = async (scan: Scan, options: ScanOptions = {}): Promise<StoreRows> => {
     checkScan(spec, scan.kind)
     const limit = limitOf(options)
-    const answers = await Promise.all(threads.map((each) => each.scan(spec.name, scan, limit)))
+    const answers = await Promise.all(pool.threads.map((each) => each.scan(spec.name, scan, limit)))
     const found = answers.filter((answer) => answer !== undefined && answer.tasks > 0)
     const global = found.find((answer) => answer?.isGlobal)
     const parts = global === undefined ? found : [global]
@@ -73,7 +76,9 @@ export function storeView(spec: StoreSpec, threads: readonly QueriedThread[]): L
   return {
     get: async (given) => {
       const [bytes, owner] = [key.serialize(given), ownerBytes(spec, given)]
-      const answers = await Promise.all(threads.map((each) => each.get(spec.name, bytes, owner)))
+      const answers = await Promise.all(
+        pool.threads.map((each) => each.get(spec.name, bytes, owner)),
+      )
       const answer = answers.find((each) => each !== undefined)
       if (answer === undefined) throw unavailable(spec.name)
       if (answer.found === undefined) return undefined

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { assertNever, StreamsError } from '../core/errors.ts'
 import { moduleUrl } from '../core/module-url.ts'
+import type { MemoryShare } from '../runtime/thread/thread-config.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { Scan } from '../query/scan.ts'
@@ -90,8 +91,17 @@ export class StreamWorker {
     return this.#state
   }
 
-  stop(): void {
-    this.#post({ type: 'stop' })
+  /** `forGood`: it is not coming back, so that a static member leaves the group, too. */
+  stop(forGood = false): void {
+    this.#post({ type: 'stop', forGood })
+  }
+
+  pause(paused: boolean): void {
+    this.#post({ type: 'pause', paused })
+  }
+
+  share(memory: MemoryShare): void {
+    this.#post({ type: 'share', memory })
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Scan } from '../query/scan.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
-import type { ThreadConfig } from '../runtime/thread/thread-config.ts'
+import type { MemoryShare, ThreadConfig } from '../runtime/thread/thread-config.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import type { ErrorData } from './error-data.ts'
@@ -36,7 +36,9 @@ export type PostedStart = Omit<ThreadStart, 'connection'> & {
 }
 
 export type ToThread =
-  | { readonly type: 'stop' }
+  | { readonly type: 'stop'; readonly forGood: boolean }
+  | { readonly type: 'pause'; readonly paused: boolean }
+  | { readonly type: 'share'; readonly memory: MemoryShare }
   | { readonly type: 'snapshot'; readonly requestId: number }
   | {
       readonly type: 'get'

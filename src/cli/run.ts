@@ -4,6 +4,7 @@ import type { Application } from '../app/application.ts'
 import type { RunOptions } from '../app/options.ts'
 import { pinoLogger, type LogOptions } from '../app/pino-logger.ts'
 import { start, type StartOptions } from '../app/start.ts'
+import { uncaughtErrorReactions } from '../app/uncaught-error.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf, StreamsError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -49,6 +50,11 @@ export const run: Command = {
     'replication-factor': { type: 'string', value: 'N', help: 'of internal topics' },
     http: { type: 'string', value: 'ADDRESS', help: 'health and metrics, 127.0.0.1:8080 (off)' },
     'stuck-after': { type: 'string', value: 'TIME', help: 'a silent thread is not live (60s)' },
+    'on-uncaught-error': {
+      type: 'string',
+      value: 'WHAT',
+      help: 'replace-thread, stop-client (default) or stop-application',
+    },
     linger: { type: 'string', value: 'TIME', help: 'how long a produced record waits for company' },
     standbys: { type: 'string', value: 'N', help: 'copies of state on other processes (0)' },
     'max-warmups': { type: 'string', value: 'N', help: 'tasks warmed up at a time (2)' },
@@ -110,6 +116,7 @@ function runOptions(line: CommandLine): RunOptions {
     instanceId: line.text('instance-id'),
     compression: line.choice('compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']),
     replicationFactor: line.number('replication-factor', 1),
+    onUncaughtError: line.choice('on-uncaught-error', uncaughtErrorReactions),
     linger: line.duration('linger'),
     standbys: line.number('standbys', 0),
     maxWarmups: line.number('max-warmups', 1),

@@ -67,6 +67,7 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'RECORD_BATCH_CORRUPTED':
     case 'KAFKA_UNAVAILABLE':
     case 'THREAD_FAILED':
+    case 'APPLICATION_STOPPED':
     case 'REDRIVE_STOPPED':
     case 'REPLAY_UNFINISHED':
     case 'GROUP_ACTIVE':

@@ -64,5 +64,7 @@ export const everything: Measured = {
   state: 'running',
   threads: [thread],
   aliveThreads: 1,
+  failedThreads: 1,
+  isPaused: false,
   process: { residentBytes: 1, cpuSeconds: 1 },
 }

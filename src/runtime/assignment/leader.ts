@@ -47,6 +47,7 @@ interface RefusedMember {
  * Why the group cannot run (topics missing or mismatched) is told to every member. A member with
  * another topology, or whose subscription cannot be read, gets the reason and no tasks: the
  * leader's topology counts, and tasks that such a member may still run wait until it has left.
+ * A member that wants all to stop has its way, at once.
  * Rejects with the `KafkaError` where the cluster cannot be asked: another attempt or another
  * leader may do.
  */
@@ -55,6 +56,11 @@ export async function leaderAssignment(
   members: readonly Member[],
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const { port, clock, logger, topology, replicationFactor } = options
+  const stop = stopWanted(members, topology.fingerprint)
+  if (stop !== undefined) {
+    logger.warn({ reason: stop.message }, 'every member of the group is told to stop')
+    return new Map(members.map(({ memberId }) => [memberId, refusal(stop)]))
+  }
   let plan: PartitionPlan
   let created: readonly string[]
   try {
@@ -155,6 +161,15 @@ function logAssigned(
     },
     'the tasks of the group are assigned',
   )
+}
+
+/** By a member with the same topology: another version is no reason for this one to stop. */
+function stopWanted(members: readonly Member[], fingerprint: string): AssignmentError | undefined {
+  for (const member of members) {
+    const read = readMember(member, fingerprint)
+    if ('stop' in read && read.stop !== undefined) return read.stop
+  }
+  return undefined
 }
 
 function readMember(

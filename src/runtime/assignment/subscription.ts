@@ -40,6 +40,8 @@ export interface SubscriptionOptions {
   readonly caughtUp?: readonly TaskId[]
   /** Where this process answers the others' queries, `http://10.0.0.7:8080` for example. */
   readonly server?: string | undefined
+  /** What every member of the group is to fail with, at the wish of this one. */
+  readonly stop?: AssignmentError
 }
 
 export interface MemberState {
@@ -52,6 +54,7 @@ export interface MemberState {
   readonly standby: readonly TaskId[]
   readonly caughtUp: readonly TaskId[]
   readonly server: string | undefined
+  readonly stop: AssignmentError | undefined
 }
 
 /** Why the leader gives a member nothing; the member throws it as a `StreamsError`. */
@@ -126,7 +129,7 @@ export const noAssignment: ParsedAssignment = {
 
 /** What a member sends with JoinGroup. */
 export function subscriptionMetadata(options: SubscriptionOptions): Uint8Array {
-  const { topology, applicationId, processId, threadIndex, owned, stored, server } = options
+  const { topology, applicationId, processId, threadIndex, owned, stored, server, stop } = options
   const { restoring = [], standby = [], caughtUp = [] } = options
   const topics = topology.subTopologies
     .flatMap(({ sources }) => sources)
@@ -141,6 +144,7 @@ export function subscriptionMetadata(options: SubscriptionOptions): Uint8Array {
     stored: Object.fromEntries(stored),
     ...given({ restoring, standby, caughtUp }),
     ...(server === undefined ? {} : { server }),
+    ...(stop === undefined ? {} : { stop }),
   }
   // Tasks say more than partitions, so the protocol's own list of what is owned stays empty.
   return encodeSubscription({ topics, userData: toBytes(userData), owned: [] })
@@ -171,6 +175,7 @@ export function parseSubscription(bytes: Uint8Array): MemberState {
     standby: readTaskIds(fields.standby ?? [], 'subscription'),
     caughtUp: readTaskIds(fields.caughtUp ?? [], 'subscription'),
     server: textOrNone(fields.server),
+    stop: isObject(fields.stop) ? readError(fields.stop) : undefined,
   }
 }
 
