@@ -60,8 +60,9 @@ export type { Duration } from './core/duration.ts'
 
 // What you run.
 export { start, type StartOptions, type UncaughtErrorPolicy } from './app/start.ts'
-export type { Application, ApplicationState, LocalStoreView } from './app/application.ts'
-export type { ScanOptions, StoreRow, StoreRows } from './app/store-view.ts'
+export type { Application, ApplicationState, Instance, KeyMetadata } from './app/application.ts'
+export type { GetOptions, ReadOptions, ScanOptions, StoreView } from './app/store-view.ts'
+export type { Staleness, StoreRow, StoreRows, StoreValue } from './app/store-view.ts'
 export { replay, type ReplayOptions, type ReplayPlan, type ReplayTo } from './app/replay.ts'
 
 // What a topology looks like.

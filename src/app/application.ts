@@ -1,17 +1,17 @@
-import { StreamsError } from '../core/errors.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { HttpServer } from '../server/http-server.ts'
 import type { StoreSpec } from '../state/store-spec.ts'
-import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
+import type { Topology } from '../topology/topology.ts'
+import { ApplicationStores, type Instance, type KeyMetadata } from './application-stores.ts'
 import type { ApplicationLife, ApplicationState, StateListener } from './application-state.ts'
 import { liveness, readiness, type Health, type Patience } from './health.ts'
 import { metricsText, type ProcessUse } from './metrics-text.ts'
 import { routesOf } from './routes.ts'
-import { storeView, type LocalStoreView } from './store-view.ts'
+import type { StoreView } from './store-view.ts'
 import type { ThreadPool } from './thread-pool.ts'
 
-export type { ApplicationState, LocalStoreView }
+export type { ApplicationState, Instance, KeyMetadata, StoreView }
 
 /** Who probes has little patience: Kubernetes a second, unless it is told otherwise. */
 const PROBE_WITHIN_MS = 800
@@ -28,10 +28,10 @@ export interface ApplicationParts {
 
 /** A topology at work in this process. `await using` drains, commits and leaves the group. */
 export class Application implements AsyncDisposable {
-  readonly #topology: Topology
   readonly #pool: ThreadPool
   readonly #life: ApplicationLife
   readonly #directory: StateDirectory
+  readonly #stores: ApplicationStores
   readonly #http: HttpServer | undefined
   readonly #patience: Patience
   #stopping: Promise<void> | undefined
@@ -44,14 +44,14 @@ export class Application implements AsyncDisposable {
     this.applicationId = applicationId
     this.#http = http
     this.#patience = patience
-    this.#topology = topology
     this.#pool = pool
     this.#life = life
     this.#directory = directory
+    this.#stores = new ApplicationStores(topology, directory.processId, () => pool.threads)
     this.finished = this.#finish()
     // Whoever awaits `finished` sees the failure; nobody has to.
     this.finished.catch(() => {})
-    http?.serve(routesOf(this))
+    http?.serve(routesOf(this, this.#stores.reader))
   }
 
   /** Where it is served over HTTP, `http://127.0.0.1:8080` for example; undefined: nowhere. */
@@ -102,19 +102,28 @@ export class Application implements AsyncDisposable {
 
   /** What the topology keeps, by name. */
   get stores(): readonly StoreSpec[] {
-    return storeNamesOf(this.#topology).flatMap((name) => storeSpecOf(this.#topology, name) ?? [])
+    return this.#stores.specs
   }
 
   /** For reads from outside; `STORE_MISSING` where the topology has none of that name. */
-  store(name: string): LocalStoreView {
-    const spec = storeSpecOf(this.#topology, name)
-    if (spec === undefined) {
-      throw new StreamsError('STORE_MISSING', {
-        message: `the topology has no store "${name}"`,
-        hint: `Ask for one of: ${storeNamesOf(this.#topology).join(', ')}.`,
-      })
-    }
-    return storeView(spec, this.#pool)
+  store(name: string): StoreView {
+    return this.#stores.view(name)
+  }
+
+  /**
+   * The instances of the application as the last rebalance left them, this one too; none where
+   * none of them has an address to be asked at.
+   */
+  instances(): readonly Instance[] {
+    return this.#stores.instances()
+  }
+
+  /**
+   * Which instance has a key of a store (of windows: without its window), and which follow it.
+   * Throws `STORE_UNAVAILABLE` while that is not known here.
+   */
+  metadataFor(store: string, key: unknown): KeyMetadata {
+    return this.#stores.metadataFor(store, key)
   }
 
   /**

@@ -1,37 +1,56 @@
+import type { TaskId } from '../core/task-id.ts'
 import { partitionForKey } from '../kafka/wire/murmur2.ts'
-import { merged, scanStore, type FoundRows, type Scan } from '../query/scan.ts'
+import { furthestBehind, type RowsAnswer, type RowsQuestion } from '../query/question.ts'
+import { merged, scanStore } from '../query/scan.ts'
+import type { TaskStores } from '../runtime/task/task-stores.ts'
 import type { StreamThread } from '../runtime/thread/stream-thread.ts'
 import { storeSpecOf, type Topology } from '../topology/topology.ts'
 
-/** What a thread has of the rows that were asked for. */
-export interface ThreadRows extends FoundRows {
-  /** Its running tasks that were looked at: none of them means that it can say nothing. */
-  readonly tasks: number
-  /** Every thread has all of them, and one answer is enough. */
-  readonly isGlobal: boolean
+/** A task, or a copy of one, whose rows are looked at. */
+interface Part {
+  readonly task: {
+    readonly id: TaskId
+    readonly stores: TaskStores
+    readonly partition: number
+    readonly partitions: number
+  }
+  readonly lag: number | undefined
 }
 
-/** The rows of this thread's running tasks; of a key's windows, of the task that owns the key. */
+/**
+ * The rows of this thread's running tasks, and of its copies of others where those will do; of a
+ * key's windows, of the task that owns the key.
+ */
 export function findRows(
   topology: Topology,
   thread: StreamThread,
-  store: string,
-  scan: Scan,
-  limit: number,
-): ThreadRows {
+  question: RowsQuestion,
+): RowsAnswer {
+  const { store, scan, limit, partitions, standby } = question
   const spec = storeSpecOf(topology, store)
-  const nothing = { rows: [], complete: true, tasks: 0, isGlobal: false }
+  const nothing = { rows: [], complete: true, tasks: [], isGlobal: false, lag: undefined }
   if (spec === undefined) return nothing
   const global = thread.globalStore(store)
   if (global !== undefined) {
-    return { ...scanStore(spec, global.view, scan, limit), tasks: 1, isGlobal: true }
+    return { ...nothing, ...scanStore(spec, global.view, scan, limit), isGlobal: true }
   }
-  const tasks = thread.tasks.filter(
-    (task) =>
+  const copies: readonly Part[] = standby ? thread.standbysOf(store) : []
+  const all: readonly Part[] = [
+    ...thread.tasks.map((task) => ({ task, lag: undefined })),
+    ...copies,
+  ]
+  const parts = all.filter(
+    ({ task }) =>
       task.stores.names.includes(store) &&
+      (partitions === undefined || partitions.includes(task.partition)) &&
       (scan.kind !== 'fetch' || partitionForKey(scan.key, task.partitions) === task.partition),
   )
-  if (tasks.length === 0) return nothing
-  const answers = tasks.map((task) => scanStore(spec, task.stores.store(store), scan, limit))
-  return { ...merged(answers, scan, limit), tasks: tasks.length, isGlobal: false }
+  if (parts.length === 0) return nothing
+  const answers = parts.map(({ task }) => scanStore(spec, task.stores.store(store), scan, limit))
+  return {
+    ...merged(answers, scan, limit),
+    tasks: parts.map(({ task }) => task.id),
+    isGlobal: false,
+    lag: parts.map(({ lag }) => lag).reduce(furthestBehind, undefined),
+  }
 }

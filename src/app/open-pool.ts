@@ -22,6 +22,8 @@ export interface PoolSetting {
   readonly topology: Topology
   readonly shadow: ShadowRun | undefined
   readonly connection: KafkaConnection
+  /** Where other instances ask this one; undefined: nowhere. */
+  readonly server: string | undefined
   readonly directory: StateDirectory
   readonly life: ApplicationLife
 }
@@ -48,7 +50,7 @@ export async function openPool(setting: PoolSetting): Promise<ThreadPool> {
 }
 
 function startWorker(
-  { topologyUrl, topology, shadow, connection, options, directory }: PoolSetting,
+  { topologyUrl, topology, shadow, connection, server, options, directory }: PoolSetting,
   config: ThreadConfig,
   log: Parameters<typeof pinoLogger>[0],
   onStateChange: () => void,
@@ -58,7 +60,7 @@ function startWorker(
       topologyUrl,
       ...(shadow === undefined ? {} : { shadow: shadow.id }),
       fingerprint: topology.fingerprint,
-      config: { ...config, ...(shadow === undefined ? {} : { until: shadow.until }) },
+      config: { ...config, server, ...(shadow === undefined ? {} : { until: shadow.until }) },
       connection: { ...connection, clientId: `${connection.clientId}-${config.threadIndex}` },
       schemaRegistry: options.schemaRegistry,
       statePath: directory.path,

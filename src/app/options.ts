@@ -72,6 +72,12 @@ export interface RunOptions {
    */
   readonly http?: string
   /**
+   * Where other instances reach what `http` serves, to ask for state that is here: `host:port`,
+   * with `https://` in front behind a proxy, or a host alone. Default: where `http` listens, unless
+   * that is loopback or every address.
+   */
+  readonly applicationServer?: string
+  /**
    * How long a step may hold a thread up before the application counts as stuck, to
    * `/health/live`; default `60s`. A loop that waits for Kafka is given `maxPollInterval`.
    */

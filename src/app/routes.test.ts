@@ -3,14 +3,12 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { report } from '../../docs/guide/examples/queries.ts'
 import { json, string, topic, topology, tumbling } from 'millrace'
-import type { Life } from '../runtime/life.fixtures.ts'
 import { Disk, Simulation, START_MS } from '../runtime/simulation.fixtures.ts'
 import { HttpServer } from '../server/http-server.ts'
+import { threadOf } from './application.fixtures.ts'
 import { Application } from './application.ts'
 import { ApplicationLife } from './application-state.ts'
-import { findRows } from './find-rows.ts'
-import { findValue } from './find-value.ts'
-import { poolOf, type ApplicationThread } from './pool.fixtures.ts'
+import { poolOf } from './pool.fixtures.ts'
 import { routesOf } from './routes.ts'
 
 const clicks = topic('clicks', { key: string, value: json<number>() })
@@ -22,26 +20,6 @@ const counting = topology('counting', (builder) => {
   grouped.windowedBy(tumbling('1s', { grace: '1h' })).count({ store: 'per-second' })
 })
 const AT_MS = START_MS - 60_000
-
-/** A thread as the application knows one, without a worker between. */
-function threadOf({ thread, ended }: Life): ApplicationThread {
-  return {
-    get state() {
-      return thread.state
-    },
-    silentMs: 0,
-    finished: ended.then(() => undefined),
-    stop: thread.stop,
-    pause: thread.pause,
-    share: thread.share,
-    snapshot: () => Promise.resolve(thread.snapshot()),
-    get: (store, key, owner) => {
-      const { owned, found } = findValue(thread, store, key, owner)
-      return Promise.resolve(owned ? { found } : undefined)
-    },
-    scan: (store, scan, limit) => Promise.resolve(findRows(counting, thread, store, scan, limit)),
-  }
-}
 
 interface Scene {
   readonly app: Application
@@ -69,6 +47,8 @@ async function play(scene: (scene: Scene) => Promise<void>): Promise<void> {
         disk: new Disk(),
         clientId: `t-${threadIndex}`,
         threadIndex,
+        processId: 'process-1',
+        server: http.url,
       }),
     )
     const states = () => lives.map(({ thread }) => thread.state)
@@ -83,11 +63,11 @@ async function play(scene: (scene: Scene) => Promise<void>): Promise<void> {
       lives.reduce((sum, { thread }) => sum + thread.snapshot().counters.processed, 0)
     await simulation.until(() => processed() === 8, 'all is counted')
     life.follow(states())
-    const pool = poolOf(lives.length, (index) => threadOf(lives[index]!), life)
+    const pool = poolOf(lives.length, (index) => threadOf(lives[index]!, counting), life)
     const app = new Application(counting, pool, {
       applicationId: 'counting',
       life,
-      directory: { [Symbol.dispose]: () => {} } as never,
+      directory: { processId: 'process-1', [Symbol.dispose]: () => {} } as never,
       http,
       patience: { stuckAfterMs: 60_000, maxPollIntervalMs: 300_000 },
     })
@@ -161,10 +141,20 @@ test('windows are found by key and time, wherever their key lives', async () => 
     })
     const early = await ask(`/stores/per-second/a?toMs=${AT_MS}`)
     expect(early).toMatchObject([200, { rows: [{ value: 1 }], complete: true }])
-    expect(await ask('/stores/per-second')).toMatchObject([
-      400,
-      { error: { code: 'INVALID_CONFIG' } },
+    // Of all keys: by time, then by key.
+    const second = rowsOf((await ask(`/stores/per-second?fromMs=${AT_MS + 1}`))[1])
+    expect(second).toEqual([windows.rows[1]].map((row) => [row?.key, row?.value]))
+    const all = await app.store('per-second').fetchAll(AT_MS, AT_MS + 5_000, { limit: 7 })
+    expect(rowsOf(all).map((row) => ((row as unknown[])[0] as { key: string }).key)).toEqual([
+      'a',
+      'b',
+      'c',
+      'd',
+      'e',
+      'ea',
+      'eb',
     ])
+    expect(all.complete).toBe(false)
     await expect(app.store('counts').fetch('a', 0, 1)).rejects.toMatchObject({
       code: 'INVALID_CONFIG',
     })
@@ -201,6 +191,7 @@ test('every path that docs/openapi.json documents is served as it says, and no o
   interface Parameter {
     readonly name: string
     readonly in: string
+    readonly required: boolean
     readonly example?: string
   }
   interface Operation {
@@ -213,15 +204,21 @@ test('every path that docs/openapi.json documents is served as it says, and no o
   }
   await play(async ({ app, ask }) => {
     for (const [path, { get }] of Object.entries(paths)) {
-      const asked = (get.parameters ?? []).reduce(
+      const parameters = get.parameters ?? []
+      const needed = parameters.filter((each) => each.in === 'query' && each.required)
+      const query = new URLSearchParams()
+      for (const { name, example = '' } of needed) query.set(name, example)
+      const filled = parameters.reduce(
         (text, { name, example }) => text.replace(`{${name}}`, example ?? ''),
         path,
       )
+      const asked = needed.length === 0 ? filled : `${filled}?${query.toString()}`
       const [status, body] = await ask(asked)
       expect([asked, status]).toEqual([asked, 200])
       const type = Object.keys(get.responses['200']?.content ?? {})[0]
       expect(type).toBe(typeof body === 'string' ? 'text/plain' : 'application/json')
     }
-    expect(Object.keys(paths)).toEqual(routesOf(app).map(({ path }) => path))
+    const served = routesOf(app, undefined as never).map(({ path }) => path)
+    expect(Object.keys(paths)).toEqual(served)
   })
 })

@@ -2,10 +2,12 @@ import { json, type Reply, type Route } from '../server/http-server.ts'
 import { prometheusType } from '../server/prometheus.ts'
 import type { Application } from './application.ts'
 import type { Health } from './health.ts'
+import { peerRoutes } from './peer-routes.ts'
+import type { StoreReader } from './store-reader.ts'
 import { storeRoutes } from './store-routes.ts'
 
 /** What an application tells over HTTP. `docs/openapi.json` describes it. */
-export const routesOf = (app: Application): readonly Route[] => [
+export const routesOf = (app: Application, reader: StoreReader): readonly Route[] => [
   { path: '/health/live', answer: async () => health(await app.live()) },
   { path: '/health/ready', answer: () => health(app.ready()) },
   {
@@ -13,7 +15,9 @@ export const routesOf = (app: Application): readonly Route[] => [
     answer: async () => ({ status: 200, type: prometheusType, body: await app.metrics() }),
   },
   { path: '/state', answer: async () => json(200, await stateOf(app)) },
+  { path: '/instances', answer: () => json(200, app.instances()) },
   ...storeRoutes(app),
+  ...peerRoutes(reader),
 ]
 
 const health = (found: Health): Reply => json(found.ok ? 200 : 503, found)

@@ -63,6 +63,7 @@ async function run(
       clock: systemClock,
       logger,
       onStateChange: (state) => post({ type: 'state', state }),
+      onGroup: (group) => post({ type: 'group', group }),
     })
     application.on('message', (message: ToThread) => answer(message, topology, thread, post))
     await thread.run()
@@ -113,10 +114,8 @@ function found(
     const { heapUsed: heapBytes } = process.memoryUsage()
     return { type: 'snapshot', requestId, snapshot: { ...thread.snapshot(), heapBytes } }
   }
-  const { store } = query
   if (query.type === 'get') {
-    return { type: 'value', requestId, ...findValue(thread, store, query.key, query.owner) }
+    return { type: 'value', requestId, answer: findValue(thread, query.question) }
   }
-  const rows = findRows(topology, thread, store, query.scan, query.limit)
-  return { type: 'rows', requestId, found: rows }
+  return { type: 'rows', requestId, answer: findRows(topology, thread, query.question) }
 }

@@ -1,4 +1,5 @@
 import { systemClock } from '../core/clock.ts'
+import { StreamsError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Offset } from '../core/record.ts'
 import { RemoteSerdes } from '../runtime/task/remote-serdes.ts'
@@ -10,7 +11,7 @@ import {
   confluentRegistry,
   type SchemaRegistryConnection,
 } from '../serde/registry/confluent-registry.ts'
-import { parseAddress, type Address } from '../server/address.ts'
+import { advertisedUrl, parseAddress, type Address } from '../server/address.ts'
 import { HttpServer } from '../server/http-server.ts'
 import { shadowed } from '../topology/shadow.ts'
 import { Application } from './application.ts'
@@ -69,7 +70,7 @@ export async function launch(
   const { length: threads } = threadConfigs(options, topology.name, '')
   const tracing = options.tracing === false ? undefined : options.tracing
   if (tracing !== undefined) await checkTracing(tracing)
-  const address = options.http === undefined ? undefined : parseAddress(options.http)
+  const address = addressOf(options)
   const connection = connectionOf(options, applicationId)
   refuseUnpostable(connection)
   // One connection and away: a wrong address or password is said at once, in one line.
@@ -80,6 +81,7 @@ export async function launch(
   const globals = topology.globals.length > 0 ? threads : 0
   const directory = openStateDirectory(options.stateDir ?? '.millrace', applicationId, globals)
   const http = address && (await listen(address, directory))
+  const server = http && advertisedUrl(options.applicationServer, http.url)
   const life = new ApplicationLife()
   const pool = await openPool({
     options,
@@ -87,11 +89,26 @@ export async function launch(
     topology,
     shadow,
     connection,
+    server,
     directory,
     life,
   })
   const patience = patienceOf(options)
   return new Application(topology, pool, { applicationId, life, directory, http, patience })
+}
+
+/** Where to listen; what is advertised is checked before anything is touched. */
+function addressOf({ http, applicationServer }: RunOptions): Address | undefined {
+  if (http !== undefined) {
+    const address = parseAddress(http)
+    advertisedUrl(applicationServer, 'http://127.0.0.1:1')
+    return address
+  }
+  if (applicationServer === undefined) return undefined
+  throw new StreamsError('INVALID_CONFIG', {
+    message: `nothing is served at ${applicationServer}, where other instances are to ask`,
+    hint: 'Say where to listen, too: --http 0.0.0.0:8080, for example.',
+  })
 }
 
 async function listen(address: Address, directory: StateDirectory): Promise<HttpServer> {

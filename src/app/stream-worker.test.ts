@@ -38,11 +38,14 @@ test('a thread whose module does not load fails with the reason', async () => {
   await expect(ended.finished).rejects.toMatchObject({ code: 'INVALID_TOPOLOGY' })
 })
 
+const key = new Uint8Array([1])
+const question = { store: 'store', key, owner: key, asOfMs: undefined, standby: false }
+
 test('what is asked of a thread that dies is answered with nothing', async () => {
   const { worker: dying } = worker(
     'setTimeout(() => process.exit(1), 50); await new Promise(() => {})',
   )
-  const answer = dying.get('store', new Uint8Array([1]), new Uint8Array([1]))
+  const answer = dying.get(question)
   await expect(dying.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
   expect(await answer).toBeUndefined()
 })
@@ -51,10 +54,15 @@ test('queries that a thread does not get to are refused from a number on', async
   const { worker: stuck } = worker(
     'const until = performance.now() + 500; while (performance.now() < until); process.exit(1)',
   )
-  const key = new Uint8Array([1])
-  const waiting = Array.from({ length: 1_000 }, () => stuck.get('store', key, key))
-  const scan = { kind: 'prefix', prefix: key } as const
-  await expect(stuck.scan('store', scan, 10)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  const waiting = Array.from({ length: 1_000 }, () => stuck.get(question))
+  const rows = {
+    store: 'store',
+    scan: { kind: 'prefix', prefix: key } as const,
+    limit: 10,
+    standby: false,
+    partitions: undefined,
+  }
+  await expect(stuck.scan(rows)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
   await expect(stuck.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
   expect(new Set(await Promise.all(waiting))).toEqual(new Set([undefined]))
 })

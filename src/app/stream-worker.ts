@@ -5,17 +5,11 @@ import { moduleUrl } from '../core/module-url.ts'
 import type { MemoryShare } from '../runtime/thread/thread-config.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
-import type { Scan } from '../query/scan.ts'
+import type { RowsAnswer, RowsQuestion, ValueAnswer, ValueQuestion } from '../query/question.ts'
+import type { GroupView } from '../runtime/assignment/subscription.ts'
 import { errorFrom } from './error-data.ts'
-import type { ThreadRows } from './find-rows.ts'
 import { postedConnection } from './posted-connection.ts'
-import type {
-  FoundValue,
-  FromThread,
-  PostedStart,
-  ThreadStart,
-  ToThread,
-} from './thread-messages.ts'
+import type { FromThread, PostedStart, ThreadStart, ToThread } from './thread-messages.ts'
 
 type Answer = Extract<FromThread, { requestId: number }>
 type Request =
@@ -49,6 +43,7 @@ export class StreamWorker {
   #requestId = 0
   #owed: Owed | undefined
   #state: ThreadState = 'created'
+  #group: GroupView | undefined
   #failure: StreamsError | undefined
   /** Resolves when the worker has ended, rejects with what made it fail. */
   readonly finished: Promise<void>
@@ -130,20 +125,21 @@ export class StreamWorker {
     return { snapshot, sinceMs: systemClock.nowMs() }
   }
 
+  /** The group as its leader last described it to this thread. */
+  get group(): GroupView | undefined {
+    return this.#group
+  }
+
   /** Undefined when no task of this thread owns the key. */
-  async get(
-    store: string,
-    key: Uint8Array,
-    owner: Uint8Array,
-  ): Promise<{ readonly found: FoundValue | undefined } | undefined> {
-    const answer = await this.#query({ type: 'get', store, key, owner })
-    return answer?.type === 'value' && answer.owned ? { found: answer.found } : undefined
+  async get(question: ValueQuestion): Promise<ValueAnswer | undefined> {
+    const answer = await this.#query({ type: 'get', question })
+    return answer?.type === 'value' ? answer.answer : undefined
   }
 
   /** Undefined when the thread has ended. */
-  async scan(store: string, scan: Scan, limit: number): Promise<ThreadRows | undefined> {
-    const answer = await this.#query({ type: 'scan', store, scan, limit })
-    return answer?.type === 'rows' ? answer.found : undefined
+  async scan(question: RowsQuestion): Promise<RowsAnswer | undefined> {
+    const answer = await this.#query({ type: 'scan', question })
+    return answer?.type === 'rows' ? answer.answer : undefined
   }
 
   async #query(request: Request): Promise<Answer | undefined> {
@@ -180,6 +176,9 @@ export class StreamWorker {
         return
       case 'failed':
         this.#failure = errorFrom(message.error)
+        return
+      case 'group':
+        this.#group = message.group
         return
       case 'snapshot':
       case 'value':

@@ -1,11 +1,11 @@
-import type { Scan } from '../query/scan.ts'
+import type { RowsAnswer, RowsQuestion, ValueAnswer, ValueQuestion } from '../query/question.ts'
+import type { GroupView } from '../runtime/assignment/subscription.ts'
 import type { KafkaConnection } from '../kafka/kafkajs/kafkajs-port.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { MemoryShare, ThreadConfig } from '../runtime/thread/thread-config.ts'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import type { SchemaRegistryConnection } from '../serde/registry/confluent-registry.ts'
 import type { ErrorData } from './error-data.ts'
-import type { ThreadRows } from './find-rows.ts'
 import type { LogOptions } from './pino-logger.ts'
 import type { PostedConnection } from './posted-connection.ts'
 
@@ -40,27 +40,8 @@ export type ToThread =
   | { readonly type: 'pause'; readonly paused: boolean }
   | { readonly type: 'share'; readonly memory: MemoryShare }
   | { readonly type: 'snapshot'; readonly requestId: number }
-  | {
-      readonly type: 'get'
-      readonly requestId: number
-      readonly store: string
-      readonly key: Uint8Array
-      /** What the partition of the key was chosen by: the key without its window. */
-      readonly owner: Uint8Array
-    }
-  | {
-      readonly type: 'scan'
-      readonly requestId: number
-      readonly store: string
-      readonly scan: Scan
-      readonly limit: number
-    }
-
-/** A value as a store holds it. */
-export interface FoundValue {
-  readonly value: Uint8Array
-  readonly timestampMs: number
-}
+  | { readonly type: 'get'; readonly requestId: number; readonly question: ValueQuestion }
+  | { readonly type: 'scan'; readonly requestId: number; readonly question: RowsQuestion }
 
 export type FromThread =
   | { readonly type: 'state'; readonly state: ThreadState }
@@ -69,11 +50,11 @@ export type FromThread =
   | {
       readonly type: 'value'
       readonly requestId: number
-      /** Whether a running task of this thread owns the key. */
-      readonly owned: boolean
-      readonly found: FoundValue | undefined
+      /** Undefined: no task of this thread owns the key. */
+      readonly answer: ValueAnswer | undefined
     }
-  | { readonly type: 'rows'; readonly requestId: number; readonly found: ThreadRows }
+  | { readonly type: 'rows'; readonly requestId: number; readonly answer: RowsAnswer }
+  | { readonly type: 'group'; readonly group: GroupView }
   | {
       readonly type: 'query-failed'
       readonly requestId: number

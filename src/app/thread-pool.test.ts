@@ -15,6 +15,7 @@ class Puppet implements ApplicationThread {
   isPaused = false
   leftForGood: boolean | undefined
   readonly silentMs = 0
+  readonly group = undefined
   readonly index: number
   readonly threads: number
   readonly #end = Promise.withResolvers<void>()

@@ -10,7 +10,16 @@ import { reactionTo, Replacements, type UncaughtErrorPolicy } from './uncaught-e
 /** What it needs of a thread. */
 export type ApplicationThread = Pick<
   StreamWorker,
-  'state' | 'finished' | 'stop' | 'pause' | 'share' | 'snapshot' | 'silentMs' | 'get' | 'scan'
+  | 'state'
+  | 'finished'
+  | 'stop'
+  | 'pause'
+  | 'share'
+  | 'snapshot'
+  | 'silentMs'
+  | 'group'
+  | 'get'
+  | 'scan'
 >
 
 export interface ThreadPoolOptions {

@@ -49,6 +49,11 @@ export const run: Command = {
     compression: { type: 'string', value: 'CODEC', help: 'none, gzip, snappy, lz4 or zstd' },
     'replication-factor': { type: 'string', value: 'N', help: 'of internal topics' },
     http: { type: 'string', value: 'ADDRESS', help: 'health and metrics, 127.0.0.1:8080 (off)' },
+    'application-server': {
+      type: 'string',
+      value: 'ADDRESS',
+      help: 'where other instances reach --http (its address)',
+    },
     'stuck-after': { type: 'string', value: 'TIME', help: 'a silent thread is not live (60s)' },
     'on-uncaught-error': {
       type: 'string',
@@ -122,6 +127,7 @@ function runOptions(line: CommandLine): RunOptions {
     maxWarmups: line.number('max-warmups', 1),
     acceptableLag: line.number('acceptable-lag', 0),
     http: line.text('http'),
+    applicationServer: line.text('application-server'),
     stuckAfter: line.duration('stuck-after'),
   })
 }

@@ -22,6 +22,14 @@ export type Scan =
       readonly fromMs: number
       readonly toMs: number
     }
+  | {
+      /** Of every key: windows by their start, sessions by their end. */
+      readonly kind: 'fetchAll'
+      readonly fromMs: number
+      readonly toMs: number
+      /** At the end of a key's bytes: what rows go by first. */
+      readonly timeBytes: number
+    }
 
 export type FoundRow = readonly [key: Uint8Array, value: Uint8Array]
 
@@ -58,6 +66,8 @@ function rowsOf(spec: StoreSpec, store: object, scan: Scan): Iterable<Row> {
       return keys.prefixScan(scan.prefix)
     case 'fetch':
       return fetched(spec, store, scan)
+    case 'fetchAll':
+      return fetchedOfAll(spec, store, scan)
   }
 }
 
@@ -72,25 +82,51 @@ function fetched(spec: StoreSpec, store: object, scan: Scan & { kind: 'fetch' })
   return sessions.findSessions(spec.innerKey.deserialize(scan.key), fromMs, toMs)
 }
 
+function fetchedOfAll(
+  spec: StoreSpec,
+  store: object,
+  { fromMs, toMs }: Scan & { kind: 'fetchAll' },
+): Iterable<Row> {
+  if (spec.kind === 'window') {
+    return (store as ReadOnlyWindowStore<unknown, unknown>).fetchAll(fromMs, toMs)
+  }
+  if (spec.kind !== 'session') return []
+  return (store as ReadOnlySessionStore<unknown, unknown>).fetchEnded(fromMs, toMs)
+}
+
+/** A window's key ends with its start, a session's with its end and its start. */
+export const timeBytesOf = ({ kind }: StoreSpec): number => (kind === 'session' ? 16 : 8)
+
 /** Not every kind of store has every kind of rows; `INVALID_CONFIG` says what it has. */
 export function checkScan({ name, kind }: StoreSpec, scan: Scan['kind']): void {
   const isWindowed = kind === 'window' || kind === 'session'
-  if (scan === 'fetch' ? isWindowed : kind === 'key-value' || kind === 'versioned') return
+  const isByTime = scan === 'fetch' || scan === 'fetchAll'
+  if (isByTime ? isWindowed : kind === 'key-value' || kind === 'versioned') return
   throw new StreamsError('INVALID_CONFIG', {
     message: `store "${name}" is a ${kind} store, which has no ${scan}`,
     hint: isWindowed
-      ? 'Ask for the windows of a key, by fetch.'
+      ? 'Ask for the windows of a key, by fetch, or of all keys, by fetchAll.'
       : 'Fetch is of stores of windows; ask others by get, and by range unless they are timers.',
   })
 }
 
 /** The rows of several tasks as one answer, in the order of the scan. */
 export function merged(answers: readonly FoundRows[], scan: Scan, limit: number): FoundRows {
-  const sign = scan.kind === 'range' && scan.reverse ? -1 : 1
   const [only] = answers
   if (only !== undefined && answers.length === 1) return only
   const rows = answers.flatMap((answer) => answer.rows)
-  rows.sort(([a], [b]) => sign * compareBytes(a, b))
+  rows.sort(([a], [b]) => compareKeys(a, b, scan))
   const complete = rows.length <= limit && answers.every((answer) => answer.complete)
   return { rows: rows.slice(0, limit), complete }
+}
+
+/** As the stores go through them. */
+function compareKeys(a: Uint8Array, b: Uint8Array, scan: Scan): number {
+  if (scan.kind === 'range' && scan.reverse) return compareBytes(b, a)
+  if (scan.kind !== 'fetchAll') return compareBytes(a, b)
+  const [timeA, timeB] = [a, b].map((key) => key.subarray(-scan.timeBytes)) as [
+    Uint8Array,
+    Uint8Array,
+  ]
+  return compareBytes(timeA, timeB) || compareBytes(a, b)
 }

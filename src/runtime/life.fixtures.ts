@@ -6,6 +6,7 @@ import type { KafkaPort } from '../kafka/port.ts'
 import type { SchemaRegistry } from '../serde/registry/schema-registry.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
+import type { GroupView } from './assignment/subscription.ts'
 import { RemoteSerdes } from './task/remote-serdes.ts'
 import type { LocalStorage } from './thread/local-storage.ts'
 import { StreamThread } from './thread/stream-thread.ts'
@@ -63,6 +64,8 @@ export class Life {
   readonly clientId: string
   readonly thread: StreamThread
   readonly states: ThreadState[] = []
+  /** The group as it last heard of it. */
+  group: GroupView | undefined
   /** What it logged. */
   readonly notes: Note[] = []
   /** Resolves to what the thread failed with; undefined after a clean end. */
@@ -99,6 +102,9 @@ export class Life {
       tracing,
       logger,
       onStateChange: (state) => this.states.push(state),
+      onGroup: (group) => {
+        this.group = group
+      },
     })
     this.ended = this.#connected(port)
       .then(() => serdes.openAll(topology))

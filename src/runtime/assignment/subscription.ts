@@ -80,6 +80,12 @@ export interface GroupProcess {
   readonly standby: readonly TaskId[]
 }
 
+/** The group as its leader described it in a rebalance. */
+export interface GroupView extends Pick<ParsedAssignment, 'members' | 'counts'> {
+  /** Of the group: the later one is right. */
+  readonly generation: number
+}
+
 export interface ParsedAssignment {
   readonly active: readonly TaskId[]
   /**
@@ -198,7 +204,7 @@ export function assignmentFor(assignment: AssignmentOptions): Uint8Array {
     standby: Object.fromEntries(
       standby.map(({ id, sources }) => [id, sources.map(({ topic }) => topic)]),
     ),
-    ...given({ warmUps, members }),
+    ...given({ warmUps, members: members.map(writtenProcess) }),
     rejoinAfterRevoke,
     error,
   }
@@ -287,9 +293,34 @@ function readProcess(fields: unknown): GroupProcess {
   return {
     processId: fields.processId,
     server: textOrNone(fields.server),
-    active: readTaskIds(fields.active, 'assignment'),
-    standby: readTaskIds(fields.standby, 'assignment'),
+    active: readPartitions(fields.active),
+    standby: readPartitions(fields.standby),
   }
+}
+
+/**
+ * Partitions by sub-topology: Kafka keeps all of a group in one record, of 1 MB by default, and
+ * every member is told of every other one.
+ */
+const writtenProcess = ({ processId, server, active, standby }: GroupProcess): Fields => ({
+  processId,
+  server,
+  active: partitionsOf(active),
+  standby: partitionsOf(standby),
+})
+
+function partitionsOf(ids: readonly TaskId[]): Readonly<Record<string, readonly number[]>> {
+  const bySubTopology = Map.groupBy(ids.map(parseTaskId), ({ subTopology }) => subTopology)
+  return Object.fromEntries(
+    [...bySubTopology].map(([id, tasks]) => [id, tasks.map(({ partition }) => partition)]),
+  )
+}
+
+function readPartitions(bySubTopology: unknown): readonly TaskId[] {
+  if (!isObject(bySubTopology)) throw unreadable('assignment')
+  return Object.entries(bySubTopology).flatMap(([id, partitions]) =>
+    asArray(partitions, 'assignment').map((partition) => taskId(Number(id), Number(partition))),
+  )
 }
 
 type Fields = Readonly<Record<string, unknown>>

@@ -21,6 +21,7 @@ import type {
   ReadCounts,
   StoreHandle,
 } from '../../state/store.ts'
+import { isVersioned } from '../../state/versioned-store.ts'
 import type { TimerStore } from '../../state/timer-store.ts'
 import type { RecordCollector } from './record-collector.ts'
 
@@ -133,13 +134,22 @@ export class TaskStores {
     })
   }
 
-  /** A value by the key's bytes, as the store's serde writes it; for queries from outside. */
+  /**
+   * A value by the key's bytes, as the store's serde writes it; for queries from outside. As of a
+   * time, of a store of versions.
+   */
   findBytes(
     name: string,
     key: Uint8Array,
+    asOfMs?: number,
   ): { readonly value: Uint8Array; readonly timestampMs: number } | undefined {
     const { spec } = this.#find(name)
-    const found = this.store<unknown, unknown>(name).getWithTimestamp(spec.key.deserialize(key))
+    const store = this.store<unknown, unknown>(name)
+    const given = spec.key.deserialize(key)
+    const found =
+      asOfMs !== undefined && isVersioned(store)
+        ? store.getWithTimestamp(given, asOfMs)
+        : store.getWithTimestamp(given)
     if (found === undefined) return undefined
     const value = (spec.value as Serde<unknown>).serialize(found.value)
     return { value, timestampMs: found.timestampMs }

@@ -13,6 +13,7 @@ import {
   parseAssignment,
   subscriptionMetadata,
   type AssignedTask,
+  type GroupView,
   type ParsedAssignment,
 } from '../assignment/subscription.ts'
 import type { LocalStorage } from './local-storage.ts'
@@ -43,6 +44,8 @@ export interface RebalancerOptions {
   readonly proveCoordinator: (partition: TopicPartition, member: GroupMember) => Promise<void>
   /** Something to do for `step`. */
   readonly onEvent: () => void
+  /** The leader has said who there is and what they have. */
+  readonly onGroup?: ((group: GroupView) => void) | undefined
 }
 
 /**
@@ -167,6 +170,9 @@ export class Rebalancer {
       await this.#leaveAll()
     }
     this.#joined = undefined
+    const { members, counts } = assignment
+    const generation = membership.member?.generation ?? -1
+    this.#options.onGroup?.({ generation, members, counts })
     this.#assigned = assignment.tasks
     this.#followed = assignment.standby
     // Noted before the commit, which may fail: the tasks are given up in any case.

@@ -35,6 +35,13 @@ export interface StandbysOptions extends Omit<StandbySlotOptions, 'fetcher' | 'o
   readonly counters: ThreadCounters
 }
 
+/** What can be read of a task that others run. */
+export interface StandbyCopy {
+  readonly task: StandbyTask
+  /** Changelog offsets that it lacks; infinite while they are not known. */
+  readonly lag: number
+}
+
 /**
  * The tasks whose changelogs a thread follows, so that it can take them over at once. They come
  * last: after the tasks that it runs, and after the restore of those.
@@ -67,6 +74,16 @@ export class Standbys {
   /** Those that can be read. */
   get following(): readonly StandbyTask[] {
     return [...this.#slots.values()].flatMap(({ task }) => task ?? [])
+  }
+
+  /** To be read, once all that has arrived of their changelogs is written. */
+  copiesOf(store: string): readonly StandbyCopy[] {
+    return this.following
+      .filter(({ stores }) => stores.names.includes(store))
+      .map((task) => {
+        task.write()
+        return { task, lag: this.#lagOf(task) }
+      })
   }
 
   planOf(id: TaskId): AssignedTask | undefined {
@@ -146,8 +163,11 @@ export class Standbys {
   }
 
   #isCaughtUp(task: StandbyTask): boolean {
-    const behind = task.lags(this.#fetcher).reduce((sum, { lag = Infinity }) => sum + lag, 0)
-    return behind <= this.#options.acceptableLag
+    return this.#lagOf(task) <= this.#options.acceptableLag
+  }
+
+  #lagOf(task: StandbyTask): number {
+    return task.lags(this.#fetcher).reduce((sum, { lag = Infinity }) => sum + lag, 0)
   }
 
   /** By task, the sum of its changelog positions. */

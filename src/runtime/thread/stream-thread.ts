@@ -6,13 +6,14 @@ import type { LeaveOptions } from '../../kafka/client/group-membership.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { GroupView } from '../assignment/subscription.ts'
 import type { GlobalStore } from '../global/global-store.ts'
 import { explained } from '../reaction.ts'
 import { placeOfFailure } from '../task/failed-task.ts'
-import type { StandbyTask } from '../task/standby-task.ts'
 import type { Task } from '../task/task.ts'
 import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { isTask, type LocalStorage, type Place } from './local-storage.ts'
+import type { StandbyCopy } from './standbys.ts'
 import { recoveryFrom, recoveryPauseMs, type Recovery } from './recovery.ts'
 import type { MemoryShare, ThreadConfig } from './thread-config.ts'
 import type { ThreadSnapshot } from './thread-snapshot.ts'
@@ -40,6 +41,8 @@ export interface StreamThreadOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly onStateChange: (state: ThreadState) => void
+  /** The group's leader has said who there is and what they have. */
+  readonly onGroup?: (group: GroupView) => void
 }
 
 /**
@@ -83,8 +86,8 @@ export class StreamThread {
   }
 
   /** Copies of tasks that others run, for queries that may be answered with an older state. */
-  get standbys(): readonly StandbyTask[] {
-    return this.#parts.standbys.following
+  standbysOf(store: string): readonly StandbyCopy[] {
+    return this.#parts.standbys.copiesOf(store)
   }
 
   /** For local queries; undefined while it is not up to date. */
