@@ -25,6 +25,8 @@ export interface LeaderOptions extends FleetConfig {
   readonly applicationId: string
   /** For internal topics; -1: the cluster's default. */
   readonly replicationFactor: number
+  /** Told what the tasks are planned for. */
+  readonly onPlan?: (plan: PartitionPlan) => void
 }
 
 interface Member {
@@ -66,6 +68,7 @@ export async function leaderAssignment(
   try {
     plan = await readPartitionPlan(options)
     created = await ensureInternalTopics(port, clock, logger, plan, { replicationFactor })
+    options.onPlan?.(plan)
   } catch (error) {
     if (!isStreamsError(error)) throw error
     logger.error({ err: error, hint: error.hint }, 'the group cannot run')

@@ -8,7 +8,9 @@ import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { FleetConfig } from '../assignment/assignor.ts'
+import { InputWatch } from '../assignment/input-watch.ts'
 import { leaderAssignment } from '../assignment/leader.ts'
+import type { PartitionPlan } from '../assignment/partition-plan.ts'
 import {
   parseAssignment,
   subscriptionMetadata,
@@ -57,6 +59,7 @@ export interface RebalancerOptions {
  */
 export class Rebalancer {
   readonly #options: RebalancerOptions
+  readonly #watch: InputWatch
   #joining = false
   #joined: ParsedAssignment | undefined
   #failure: unknown
@@ -72,6 +75,7 @@ export class Rebalancer {
 
   constructor(options: RebalancerOptions) {
     this.#options = options
+    this.#watch = new InputWatch(options)
   }
 
   /** While true nothing may be committed. */
@@ -92,7 +96,7 @@ export class Rebalancer {
     const { membership, commitAll } = this.#options
     switch (membership.state) {
       case 'stable':
-        if (!this.#rejoin && !this.#isWarm()) return
+        if (!this.#rejoin && !this.#isWarm() && !this.#watch.hasChanged()) return
         await commitAll()
         break
       case 'unjoined':
@@ -127,12 +131,14 @@ export class Rebalancer {
     const { membership } = this.#options
     this.#rejoin = false
     this.#warmUps = []
+    this.#watch.forget()
     this.#joining = true
     this.#memberId = membership.member?.memberId ?? ''
     membership
       .join(this.#subscription(), (members) => {
         const { fleet } = this.#options
-        return leaderAssignment({ ...this.#options, ...fleet }, members)
+        const onPlan = (plan: PartitionPlan): void => this.#watch.follow(plan)
+        return leaderAssignment({ ...this.#options, ...fleet, onPlan }, members)
       })
       .then((bytes) => {
         this.#joined = parseAssignment(bytes)

@@ -1,0 +1,180 @@
+/** What others do to topics, versions and files of an application that runs, or is stopped. */
+import { describe, expect, test } from 'vitest'
+import { json, keyValueStore, string, topic, topology, type Topology } from 'millrace'
+import { Disk, Simulation, START_MS, textOf } from './simulation.fixtures.ts'
+import type { Life, LifeOptions } from './life.fixtures.ts'
+
+const words = topic('words', { key: string, value: string })
+const totals = topic('totals', { key: string, value: json<number>() })
+const counting = (store = 'counts'): Topology =>
+  topology('counting', (builder) => {
+    builder
+      .stream(words)
+      .groupByKey()
+      .count({ store: keyValueStore(store, { key: string, value: json<number>() }) })
+      .toStream()
+      .to(totals)
+  })
+const copying = (mark = ''): Topology =>
+  topology('copying', (builder) => {
+    builder
+      .stream(words)
+      .mapValues((value) => `${value}${mark}`)
+      .to(topic('copies', { key: string, value: string }))
+  })
+
+const PARTITIONS = 2
+
+/** A cluster on which an application is played with. */
+class Play implements Disposable {
+  readonly simulation = new Simulation()
+  #lives = 0
+
+  constructor() {
+    for (const name of ['words', 'totals', 'copies']) {
+      this.simulation.cluster.createTopic(name, PARTITIONS)
+    }
+  }
+
+  run(scene: () => Promise<void>): Promise<void> {
+    return this.simulation.clock.run(scene)
+  }
+
+  start(options: Partial<LifeOptions> & { readonly topology: Topology }): Life {
+    this.#lives += 1
+    return this.simulation.start({ disk: new Disk(), clientId: `life-${this.#lives}`, ...options })
+  }
+
+  write(keys: readonly string[], partitions = PARTITIONS, value = 'x'): void {
+    const timestampMs = START_MS - 1_000
+    this.simulation.write(
+      keys.map((key) => ({ topic: 'words', key, value, timestampMs })),
+      partitions,
+    )
+  }
+
+  until(holds: () => boolean, what: string): Promise<void> {
+    return this.simulation.until(holds, what)
+  }
+
+  /** Keys and values of an output, sorted. */
+  written(name: string, partitions = PARTITIONS): readonly string[] {
+    const records = this.simulation.committed(name, partitions).flat()
+    return records.map(({ key, value }) => `${textOf(key)} ${textOf(value)}`).toSorted()
+  }
+
+  [Symbol.dispose](): void {
+    this.simulation[Symbol.dispose]()
+  }
+}
+
+const isRunning = ({ thread }: Life): boolean => thread.state === 'running'
+
+describe('an upgrade, instance by instance', () => {
+  test('to another graph is refused with the reason, and what runs goes on', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const old = play.start({ topology: counting() })
+      play.write(['a'])
+      await play.until(() => play.written('totals').length === 1, 'the old one works')
+      const changed = play.start({ topology: counting('counts-2') })
+      expect(await changed.ended).toMatchObject({
+        code: 'INVALID_TOPOLOGY',
+        hint: expect.stringContaining('Stop every instance') as string,
+      })
+      play.write(['a', 'b'])
+      await play.until(() => play.written('totals').length === 3, 'the old one goes on')
+      await play.simulation.stopAll().catch(() => {})
+      expect(await old.ended).toBeUndefined()
+    })
+    expect(play.written('totals')).toEqual(['a 1', 'a 2', 'b 1'])
+  })
+
+  test('to another graph whose instance leads the group ends the old ones, with the reason', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const changed = play.start({ topology: counting('counts-2') })
+      await play.until(() => changed.thread.tasks.length === 2, 'the new one leads')
+      const old = play.start({ topology: counting() })
+      expect(await old.ended).toMatchObject({ code: 'INVALID_TOPOLOGY' })
+      play.write(['a', 'b'])
+      await play.until(() => play.written('totals').length === 2, 'the new one goes on')
+      expect(await changed.stop()).toBeUndefined()
+    })
+    expect(play.written('totals')).toEqual(['a 1', 'b 1'])
+  })
+
+  test('to the same graph with other functions rolls, and no record is lost', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const old = [1, 2].map(() => play.start({ topology: copying() }))
+      play.write(['a', 'b', 'c'])
+      await play.until(() => play.written('copies').length === 3, 'the old ones work')
+      for (const each of old) {
+        expect(await each.stop()).toBeUndefined()
+        const next = play.start({ topology: copying('!') })
+        await play.until(() => isRunning(next), 'its successor runs')
+      }
+      play.write(['a', 'b', 'c'])
+      await play.until(() => play.written('copies').length === 6, 'the new ones work')
+      await play.simulation.stopAll()
+    })
+    expect(play.written('copies')).toEqual(['a x', 'a x!', 'b x', 'b x!', 'c x', 'c x!'])
+  })
+})
+
+describe('partitions added to an input', () => {
+  test('while it runs are read soon, where there is no state', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const both = [1, 2].map(() => play.start({ topology: copying() }))
+      play.write(['a'])
+      await play.until(() => play.written('copies').length === 1, 'it works')
+      play.simulation.cluster.addPartitions('words', 4)
+      const keys = Array.from({ length: 20 }, (_, index) => `k-${index}`)
+      play.write(keys, 4)
+      await play.simulation.clock.sleep(60_000)
+      expect(play.written('copies')).toHaveLength(21)
+      expect(both.map(({ thread }) => thread.tasks.length)).toEqual([2, 2])
+      await play.simulation.stopAll()
+    })
+  })
+
+  test.each(['while it runs', 'while it is stopped'])(
+    '%s end it where there is state, and nothing is counted in two places',
+    async (when) => {
+      using play = new Play()
+      await play.run(async () => {
+        let life = play.start({ topology: counting() })
+        play.write(['a', 'b'])
+        await play.until(() => play.written('totals').length === 2, 'it works')
+        if (when !== 'while it runs') await life.stop()
+        play.simulation.cluster.addPartitions('words', 4)
+        if (when !== 'while it runs') life = play.start({ topology: counting() })
+        expect(await life.ended).toMatchObject({
+          code: 'TOPIC_MISMATCHED',
+          message: 'internal topic "counting-counts-changelog" has 2 partitions instead of 4',
+        })
+      })
+    },
+  )
+
+  test('a topic that a pattern matches is found while it runs', async () => {
+    using play = new Play()
+    const merging = topology('merging', (builder) => {
+      builder
+        .stream(/^words/, { key: string, value: string })
+        .to(topic('copies', { key: string, value: string }))
+    })
+    await play.run(async () => {
+      play.start({ topology: merging })
+      play.write(['a'])
+      await play.until(() => play.written('copies').length === 1, 'it works')
+      play.simulation.cluster.createTopic('words-of-others', 1)
+      const timestampMs = START_MS - 1_000
+      play.simulation.write([{ topic: 'words-of-others', key: 'b', value: 'x', timestampMs }], 1)
+      await play.until(() => play.written('copies').length === 2, 'the new one is read')
+      await play.simulation.stopAll()
+    })
+  })
+})
