@@ -9,6 +9,8 @@ export class Brokers {
   readonly #down = new Set<number>()
   /** Coordinators by what they coordinate, for example `group orders`. */
   readonly #coordinators = new Map<string, number>()
+  /** Who has not noticed yet that it coordinates this no longer. */
+  readonly #sleepers = new Map<string, number>()
 
   constructor(count: number, random: Random) {
     assert(count >= 1, 'a cluster has a broker')
@@ -48,8 +50,34 @@ export class Brokers {
     return node
   }
 
+  /** As a client finds it: any broker is asked, and one that sleeps still names itself. */
+  findCoordinator(key: string): number {
+    const sleeper = this.#sleepers.get(key)
+    const asksIt = sleeper !== undefined && this.#random() < 1 / this.nodes.length
+    return asksIt && this.isUp(sleeper) ? sleeper : this.coordinatorOf(key)
+  }
+
+  /** True while the node answers what it knew when it was the coordinator. */
+  sleptThroughMove(key: string, node: number | null): boolean {
+    return this.#sleepers.get(key) === node && this.coordinatorOf(key) !== node
+  }
+
+  /** Returns what wakes the one that is replaced; undefined where nobody else is up. */
+  replaceUnnoticed(key: string): (() => void) | undefined {
+    const node = this.coordinatorOf(key)
+    const next = this.another(node)
+    if (next === undefined) return undefined
+    this.#coordinators.set(key, next)
+    this.#sleepers.set(key, node)
+    return () => {
+      if (this.#sleepers.get(key) === node) this.#sleepers.delete(key)
+    }
+  }
+
   moveCoordinator(key: string, to: number | undefined = this.another(this.coordinatorOf(key))) {
-    if (to !== undefined) this.#coordinators.set(key, to)
+    if (to === undefined) return
+    this.#coordinators.set(key, to)
+    this.#sleepers.delete(key)
   }
 }
 

@@ -15,6 +15,8 @@ export interface Sending<T> extends Omit<RequestFacts, 'clientId' | 'node'> {
   readonly to: Destination
   /** What the request does when it arrives; up to its first wait it is done in one go. */
   readonly effect: (ended: AbortSignal) => T | Promise<T>
+  /** What a coordinator answers that was replaced and does not know it; else it needs a write. */
+  readonly fromMemory?: () => T
   /** Where a refusal is an answer for each partition. */
   readonly refused?: (error: KafkaError) => T
 }
@@ -81,6 +83,7 @@ export class ClientLine {
     // A process that died, also while it was frozen, sends nothing any more.
     if (this.#ended.signal.aborted) throw answerLost('the connection ended')
     const fate = this.#faults.fateOf(request)
+    if (fate.requestLost || fate.replyLost) this.#forget(sending.to)
     if (fate.requestLost) throw answerLost(`${request.api} was lost on the way`)
     if (fate.refused !== null) {
       if (refused !== undefined) return refused(fate.refused)
@@ -91,8 +94,15 @@ export class ClientLine {
 
   async #deliver<T>(request: SimulatedRequest, fate: Fate, sending: Sending<T>): Promise<T> {
     const arrive = (): T | Promise<T> => {
-      this.#check(request.node, sending.to)
-      return sending.effect(this.#ended.signal)
+      const { to, effect, fromMemory } = sending
+      const { node } = request
+      const isAsleep =
+        fromMemory !== undefined &&
+        'coordinator' in to &&
+        this.#brokers.sleptThroughMove(to.coordinator, node)
+      if (isAsleep && node !== null && this.#brokers.isUp(node)) return fromMemory()
+      this.#check(node, to)
+      return effect(this.#ended.signal)
     }
     const deliver = async (): Promise<T> => {
       if (fate.delayMs > 0) await this.#clock.sleep(fate.delayMs)
@@ -123,14 +133,19 @@ export class ClientLine {
     if ('node' in to) return to.node
     if ('any' in to) return null
     const node =
-      this.#coordinators.get(to.coordinator) ?? this.#brokers.coordinatorOf(to.coordinator)
+      this.#coordinators.get(to.coordinator) ?? this.#brokers.findCoordinator(to.coordinator)
     this.#coordinators.set(to.coordinator, node)
     return node
   }
 
+  /** Whoever does not answer is looked for again. */
+  #forget(to: Destination): void {
+    if ('coordinator' in to) this.#coordinators.delete(to.coordinator)
+  }
+
   #check(node: number | null, to: Destination): void {
     if (node === null ? this.#brokers.up.length === 0 : !this.#brokers.isUp(node)) {
-      if ('coordinator' in to) this.#coordinators.delete(to.coordinator)
+      this.#forget(to)
       if ('node' in to && !this.#brokers.nodes.includes(to.node)) {
         throw refusal('BROKER_NOT_AVAILABLE', `there is no broker ${to.node}`)
       }

@@ -41,6 +41,13 @@ export function clusterControls(
       brokers.moveCoordinator(coordinatorKey(of, id), to)
       if (of === 'group') groups.restartSessions([id])
     },
+    sleepThroughMove: (groupId, forMs) => {
+      groups.remember(groupId)
+      const wake = brokers.replaceUnnoticed(coordinatorKey('group', groupId))
+      if (wake === undefined) return
+      groups.restartSessions([groupId])
+      void clock.sleep(forMs).then(wake)
+    },
     fence: (transactionalId) => transactions.fence(transactionalId),
   }
 }

@@ -28,6 +28,9 @@ export interface Fate {
   readonly repeatedAfterMs: number | null
 }
 
+/** What becomes of a request, of all there are or just of one; nothing where undefined. */
+export type Judge = (request: SimulatedRequest) => Partial<Fate> | undefined
+
 /** What faults may do to the cluster itself. */
 export interface ClusterControls {
   readonly nowMs: () => number
@@ -36,6 +39,7 @@ export interface ClusterControls {
   readonly brokerUp: (node: number) => void
   readonly moveLeader: (partition: TopicPartition, to: number | undefined) => void
   readonly moveCoordinator: (of: CoordinatorOf, id: string, to: number | undefined) => void
+  readonly sleepThroughMove: (groupId: string, forMs: number) => void
   readonly fence: (transactionalId: string) => void
 }
 
@@ -66,6 +70,7 @@ export class Faults {
   readonly #controls: ClusterControls
   readonly #log = new RequestLog()
   readonly #orders = new Set<Order>()
+  readonly #judges = new Set<Judge>()
   readonly #hooks = new Set<{ readonly where: Where; readonly hooks: RequestHooks }>()
   readonly #frozen = new Map<string, PromiseWithResolvers<void>>()
 
@@ -112,6 +117,12 @@ export class Faults {
   /** The request arrives a second time, `afterMs` after it was answered; that answer is lost. */
   duplicate(where: Where, afterMs = 0, times = 1): Cancel {
     return this.#order(where, times, { repeatedAfterMs: afterMs })
+  }
+
+  /** Has a say in the fate of every request, until cancelled: for faults by chance. */
+  judge(judge: Judge): Cancel {
+    this.#judges.add(judge)
+    return () => this.#judges.delete(judge)
   }
 
   onRequest(where: Where, hooks: RequestHooks): Cancel {
@@ -161,6 +172,14 @@ export class Faults {
     this.#controls.moveCoordinator(of, id, to)
   }
 
+  /**
+   * The group has another coordinator, and the old one does not know it yet: for `forMs` it answers
+   * whoever still asks it, of what needs no write, what it knew before.
+   */
+  sleepThroughMove(groupId: string, forMs: number): void {
+    this.#controls.sleepThroughMove(groupId, forMs)
+  }
+
   /** COORDINATOR_NOT_AVAILABLE for `forMs`, or until cancelled. */
   coordinatorGone(of: CoordinatorOf, id: string, forMs = Infinity): Cancel {
     const untilMs = this.#controls.nowMs() + forMs
@@ -194,6 +213,10 @@ export class Faults {
       fate = { ...fate, ...order.fate, delayMs: fate.delayMs + (order.fate.delayMs ?? 0) }
       order.left -= 1
       if (order.left <= 0) this.#orders.delete(order)
+    }
+    for (const judge of this.#judges) {
+      const own = judge(request)
+      if (own !== undefined) fate = { ...fate, ...own, delayMs: fate.delayMs + (own.delayMs ?? 0) }
     }
     return fate
   }

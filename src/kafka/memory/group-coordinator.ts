@@ -26,6 +26,8 @@ export class GroupCoordinator {
   readonly #timers: Timers
   readonly #sessionTimeoutMinMs: number
   readonly #groups = new Map<string, GroupEntry>()
+  /** What coordinators know that were replaced unnoticed. */
+  readonly #remembered = new Map<string, GroupOffsets>()
 
   constructor(timers: Timers, sessionTimeoutMinMs: number) {
     this.#timers = timers
@@ -102,6 +104,21 @@ export class GroupCoordinator {
     requireStable: boolean,
   ): readonly FetchedOffset[] {
     const offsets = this.#groups.get(groupId)?.offsets ?? new GroupOffsets()
+    return partitions.map((partition) => offsets.fetch(partition, requireStable))
+  }
+
+  /** As it is now, for whoever sleeps through what follows. */
+  remember(groupId: string): void {
+    const { offsets } = this.#groups.get(groupId) ?? {}
+    this.#remembered.set(groupId, offsets?.copy() ?? new GroupOffsets())
+  }
+
+  fetchRemembered(
+    groupId: string,
+    partitions: readonly TopicPartition[],
+    requireStable: boolean,
+  ): readonly FetchedOffset[] {
+    const offsets = this.#remembered.get(groupId) ?? new GroupOffsets()
     return partitions.map((partition) => offsets.fetch(partition, requireStable))
   }
 

@@ -27,6 +27,16 @@ export class GroupOffsets {
     return new Map([...this.#committed].map(([key, { offset }]) => [key, offset]))
   }
 
+  /** As they are now; what open transactions are about to commit stays so for ever. */
+  copy(): GroupOffsets {
+    const copy = new GroupOffsets()
+    for (const [key, stored] of this.#committed) copy.#committed.set(key, stored)
+    for (const [producerId, { epoch, offsets }] of this.#pending) {
+      copy.#pending.set(producerId, { epoch, offsets: new Map(offsets) })
+    }
+    return copy
+  }
+
   commit(offsets: readonly CommittedOffset[]): void {
     for (const stored of this.#stored(offsets)) this.#committed.set(keyOf(stored), stored)
   }

@@ -39,6 +39,7 @@ export const groupRequests = (
       api: 'heartbeat',
       ...ofGroup(member.groupId),
       effect: () => groups.heartbeat(member),
+      fromMemory: () => {},
     }),
 
   leaveGroup: (member) =>
@@ -65,6 +66,7 @@ export const groupRequests = (
       ...ofGroup(groupId),
       partitions,
       effect: () => groups.fetch(groupId, partitions, requireStable),
+      fromMemory: () => groups.fetchRemembered(groupId, partitions, requireStable),
     }),
 
   listGroups: () => line.send({ api: 'listGroups', to: anyBroker, effect: () => groups.list() }),
