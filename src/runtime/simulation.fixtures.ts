@@ -188,8 +188,8 @@ interface DiskState {
 
 /** A disk, store by store, against the changelogs. */
 export function diskState(
-  simulation: Simulation,
-  disk: Disk,
+  simulation: Pick<Simulation, 'history'>,
+  disk: Pick<Disk, 'tasks' | 'backend'>,
   { name, subTopologies, stores }: Topology,
 ): DiskState {
   const restored: Record<string, Rows> = {}

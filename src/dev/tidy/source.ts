@@ -31,6 +31,7 @@ export const isTest = (path: string): boolean =>
   /\.(test|contract|fixtures?)(\.[\w-]+)?\.ts$/.test(path) ||
   /\/test-[\w-]+\.ts$/.test(path) ||
   path.startsWith('src/dev/tidy/') ||
+  path.startsWith('src/testing/simulator/') ||
   path.includes('/oracle/') ||
   path.startsWith('integration-tests/')
 

@@ -1,0 +1,239 @@
+import { assert } from '../../core/errors.ts'
+import type { Transform } from './transforms.ts'
+
+/** A bug that somebody may make, planted in our own code. */
+export interface Mutant extends Transform {
+  readonly name: string
+  readonly why: string
+  /** Seeds that find it, the quickest first, for the test that looks whether they still do. */
+  readonly seeds: readonly number[]
+}
+
+const commits: readonly Mutant[] = [
+  {
+    name: 'skip-the-fence',
+    why: 'offsets are committed without member and generation, so a zombie commits too',
+    file: 'kafka/client/transaction.ts',
+    find: 'port.txnOffsetCommit(transactionalId, producer, member, offsets)',
+    replace: `port.txnOffsetCommit(
+        transactionalId,
+        producer,
+        { ...member, memberId: '', generation: -1, instanceId: null },
+        offsets,
+      )`,
+    seeds: [],
+  },
+  {
+    name: 'commit-before-acknowledged',
+    why: 'the transaction ends while records are still on their way',
+    file: 'kafka/client/producer.ts',
+    find: 'await this.flush()\n      await transaction.addOffsets(sender.producer, offsets, member)',
+    replace: 'await transaction.addOffsets(sender.producer, offsets, member)',
+    seeds: [],
+  },
+  {
+    name: 'checkpoint-before-end-txn',
+    why: 'local stores are written before Kafka has committed',
+    file: 'runtime/commit/committer.ts',
+    find: 'for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())',
+    replace: `for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())
+    await this.#checkpointIfDue(tasks, producer)`,
+    seeds: [],
+  },
+  {
+    name: 'offset-too-far',
+    why: 'the committed offset passes a record that was not processed',
+    file: 'runtime/task/task.ts',
+    find: 'return { topic, partition, offset, metadata }',
+    replace: 'return { topic, partition, offset: offset + 1, metadata }',
+    seeds: [],
+  },
+  {
+    name: 'offset-too-near',
+    why: 'the committed offset leaves out the last record',
+    file: 'runtime/task/task.ts',
+    find: 'return { topic, partition, offset, metadata }',
+    replace: 'return { topic, partition, offset: Math.max(0, offset - 1), metadata }',
+    seeds: [],
+  },
+  {
+    name: 'stream-time-forgotten',
+    why: 'a task that moves begins its stream time anew',
+    file: 'runtime/task/task.ts',
+    find: 'const [streamTimeMs, generation] = [this.#streamTimeMs, this.#generation]',
+    replace: 'const [streamTimeMs, generation] = [-1, this.#generation]',
+    seeds: [],
+  },
+  {
+    name: 'cache-not-flushed',
+    why: 'what is in the cache does not belong to the commit',
+    file: 'runtime/task/task.ts',
+    find: '    this.stores.flush()\n',
+    replace: '',
+    seeds: [],
+  },
+]
+
+const producers: readonly Mutant[] = [
+  {
+    name: 'producer-reused-after-doubt',
+    why: 'a transaction whose end is in doubt is gone on with',
+    file: 'runtime/thread/stream-thread.ts',
+    find: `    await this.#outgoing.startAnew()
+  }`,
+    replace: `    await this.#outgoing.producer.abort().catch(() => this.#outgoing.startAnew())
+  }`,
+    seeds: [],
+  },
+  {
+    name: 'end-txn-again',
+    why: 'an EndTxn whose answer was lost is sent again',
+    file: 'kafka/client/transaction.ts',
+    find: 'cures: wasRefused,',
+    replace: `cures: (error) => wasRefused(error) || error.kind === 'network',`,
+    seeds: [],
+  },
+  {
+    name: 'sequence-not-kept',
+    why: 'a batch that is sent again has another sequence number',
+    file: 'kafka/client/outgoing-partition.ts',
+    find: 'this.#nextSequence = (baseSequence + count) % SEQUENCES',
+    replace: 'this.#nextSequence = baseSequence',
+    seeds: [],
+  },
+]
+
+const readers: readonly Mutant[] = [
+  {
+    name: 'no-aborted-filter',
+    why: 'records of aborted transactions are read',
+    file: 'kafka/client/readable-batches.ts',
+    find: `isolation === 'read_committed' ? aborted : []`,
+    replace: '[]',
+    seeds: [],
+  },
+  {
+    name: 'no-require-stable',
+    why: 'offsets are read while a transaction is about to move them',
+    file: 'kafka/client/offsets.ts',
+    find: 'port.offsetFetch(groupId, partitions, true)',
+    replace: 'port.offsetFetch(groupId, partitions, false)',
+    seeds: [],
+  },
+  {
+    name: 'restore-to-last-stable-offset',
+    why: 'what is committed and has no marker yet is not restored',
+    file: 'runtime/restore/restorer.ts',
+    find: `'latest', 'read_uncommitted', LOOKUP`,
+    replace: `'latest', 'read_committed', LOOKUP`,
+    seeds: [],
+  },
+  {
+    name: 'restore-one-too-late',
+    why: 'the first record behind the local position is left out',
+    file: 'runtime/restore/restorer.ts',
+    find: 'const at = reaches && position !== undefined ? position : start',
+    replace: 'const at = reaches && position !== undefined ? position + 1 : start',
+    seeds: [],
+  },
+  {
+    name: 'run-before-restored',
+    why: 'a task begins while its stores are still behind',
+    file: 'runtime/thread/task-registry.ts',
+    find: `if (state !== 'restoring' || task === undefined || restorer.isRestoring(task)) continue`,
+    replace: `if (state !== 'restoring' || task === undefined) continue`,
+    seeds: [],
+  },
+]
+
+const groups: readonly Mutant[] = [
+  {
+    name: 'tasks-kept-when-lost',
+    why: 'a thread that was thrown out goes on with what it had',
+    file: 'runtime/thread/rebalancer.ts',
+    find: `      case 'lost':
+        await abandon()
+        break`,
+    replace: `      case 'lost':
+        break`,
+    seeds: [],
+  },
+  {
+    name: 'no-rejoin',
+    why: 'nobody asks for the tasks that were given up for others',
+    file: 'runtime/thread/rebalancer.ts',
+    find: 'this.#rejoin = rejoinAfterRevoke',
+    replace: 'this.#rejoin = rejoinAfterRevoke && false',
+    seeds: [],
+  },
+  {
+    name: 'coordinator-not-proven',
+    why: 'offsets are believed that a replaced coordinator remembers',
+    file: 'runtime/thread/rebalancer.ts',
+    find: 'if (input !== undefined) await this.#options.proveCoordinator(input, member)',
+    replace: '',
+    seeds: [],
+  },
+  {
+    name: 'revoked-without-commit',
+    why: 'a task that moves is closed before its work is committed, and its files are written',
+    file: 'runtime/thread/rebalancer.ts',
+    find: `      await commitAll()
+      await tasks.close(revoked)`,
+    replace: `      await tasks.close(revoked)`,
+    seeds: [],
+  },
+]
+
+const stores: readonly Mutant[] = [
+  {
+    name: 'dirty-close-writes',
+    why: 'a task that is abandoned writes what is not committed',
+    file: 'runtime/task/task-stores.ts',
+    find: '    this.#checkpointing.length = 0\n',
+    replace: `    this.#checkpointing.length = 0
+    this.beginCheckpoint(() => undefined)
+    while (this.isCheckpointing) this.writeSlice()
+`,
+    seeds: [],
+  },
+  {
+    name: 'position-before-rows',
+    why: 'the first slice of a checkpoint already has the position of the last',
+    file: 'runtime/task/task-stores.ts',
+    find: 'const reached = isLast ? position : (backend.position(store) ?? 0)',
+    replace: 'const reached = isLast ? position : position',
+    seeds: [],
+  },
+  {
+    name: 'timers-not-logged',
+    why: 'timers are in no changelog, so they do not move with their task',
+    file: 'state/timers/timer-rows.ts',
+    find: 'this.#changelog?.append(bytesOf(key), value === null ? null : bytesOf(value), timestampMs)',
+    replace: '',
+    seeds: [],
+  },
+  {
+    name: 'deletes-not-restored',
+    why: 'a tombstone in the changelog does not delete the local row',
+    file: 'runtime/restore/restorer.ts',
+    find: 'const [key, value] = entry ?? [record.key ?? nothing, record.value]\n  if (entry !== undefined) {',
+    replace:
+      'const [key, value] = entry ?? [record.key ?? nothing, record.value]\n  if (entry !== undefined && value !== null) {',
+    seeds: [],
+  },
+]
+
+export const mutants: readonly Mutant[] = [
+  ...commits,
+  ...producers,
+  ...readers,
+  ...groups,
+  ...stores,
+]
+
+export function mutantNamed(name: string): Mutant {
+  const found = mutants.find((mutant) => mutant.name === name)
+  assert(found !== undefined, `there is a mutant "${name}"`)
+  return found
+}
