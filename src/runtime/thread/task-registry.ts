@@ -124,11 +124,12 @@ export class TaskRegistry {
       await this.#options.prepareOutputs()
       return true
     })
-    if (prepared === undefined) return
+    // Closed since then, perhaps, as this goes on later: nobody would close what is opened now.
+    if (prepared === undefined || isClosed(slot)) return
     const task = await this.#create(slot)
     if (task === undefined) return
     const extents = await this.#whileOpening(slot, () => restorer.extentsOf(task))
-    if (extents === undefined) return
+    if (extents === undefined || isClosed(slot)) return
     const generation = latestGeneration(positions.map(({ metadata }) => metadata))
     onBehalfOf(slot.plan.id, () => restorer.begin(task, generation, extents))
     slot.state = 'restoring'
