@@ -25,6 +25,8 @@ export class SimulatedDisk {
   /** What was written, by task, store and row: bounded by what a run writes. */
   readonly written = new Map<string, WrittenRow>()
   readonly problems: string[] = []
+  /** By store, of what was written to a task. */
+  readonly #positions = new Map<Place, Map<string, Offset>>()
   /** No checkpoint can be written. */
   isFull = false
   /** Stores whose rows are the bytes of the changelog with a timestamp in front. */
@@ -37,10 +39,15 @@ export class SimulatedDisk {
   /** For one process; after `unmount` it can write no more, as if it had been killed. */
   mount(): LocalStorage & { readonly unmount: () => void } {
     let mounted = true
+    const inUse = new Set<Place>()
     return {
       open: (place) => {
         const backend = this.backend(place)
         let open = true
+        if (mounted && inUse.has(place)) {
+          this.problems.push(`${place} was opened by two threads of a process`)
+        }
+        inUse.add(place)
         return {
           ...backend,
           checkpoint: (batches) => {
@@ -51,17 +58,24 @@ export class SimulatedDisk {
             backend.checkpoint(batches)
           },
           wipe: (store) => {
-            if (mounted) backend.wipe(store)
+            if (!mounted) return
+            backend.wipe(store)
+            this.#positions.get(place)?.delete(store)
           },
           close: () => {
             open = false
+            inUse.delete(place)
             return Promise.resolve()
           },
         }
       },
       wipe: (place) => {
-        if (mounted) this.#backends.delete(place)
+        if (!mounted) return
+        this.#backends.delete(place)
+        this.#positions.delete(place)
       },
+      position: (task) =>
+        [...(this.#positions.get(task)?.values() ?? [])].reduce((sum, each) => sum + each, 0),
       tasks: () => this.tasks,
       unmount: () => {
         mounted = false
@@ -84,11 +98,14 @@ export class SimulatedDisk {
 
   #look(place: Place, backend: StateBackend, batches: readonly StoreBatch[]): void {
     if (!isTask(place)) return
+    const positions = this.#positions.get(place) ?? new Map<string, Offset>()
+    this.#positions.set(place, positions)
     for (const { store, entries, position, origin } of batches) {
       const before = backend.position(store)
       if (before !== undefined && position < before && origin === backend.origin(store)) {
         this.problems.push(`${place} ${store} went back from ${before} to ${position}`)
       }
+      positions.set(store, position)
       if (!this.#plainStores.has(store)) continue
       for (const [key, value] of entries) {
         if (value === null) continue
