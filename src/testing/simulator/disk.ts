@@ -4,6 +4,7 @@ import { parseTaskId, type TaskId } from '../../core/task-id.ts'
 import { isTask, type LocalStorage, type Place } from '../../runtime/thread/local-storage.ts'
 import type { StateBackend, StoreBatch } from '../../state/backend.ts'
 import { memoryBackend } from '../../state/memory/memory-backend.ts'
+import type { Trace } from './trace.ts'
 
 /** A row that was written to a local store, to be looked for in the changelog at the end. */
 export interface WrittenRow {
@@ -32,11 +33,18 @@ export class SimulatedDisk {
   /** Stores whose rows are the bytes of the changelog with a timestamp in front. */
   readonly #plainStores: ReadonlySet<string>
 
-  constructor(plainStores: ReadonlySet<string>) {
+  readonly #trace: Trace
+
+  constructor(plainStores: ReadonlySet<string>, trace: Trace) {
     this.#plainStores = plainStores
+    this.#trace = trace
   }
 
-  /** For one process; after `unmount` it can write no more, as if it had been killed. */
+  /**
+   * For one thread; after `unmount` it can write no more, as if it had been killed. Another thread
+   * of its process may still have open what it opens, for a while: one that was thrown out of the
+   * group and has not heard of it. What they do to each other shows in the end.
+   */
   mount(): LocalStorage & { readonly unmount: () => void } {
     let mounted = true
     const inUse = new Set<Place>()
@@ -45,9 +53,10 @@ export class SimulatedDisk {
         const backend = this.backend(place)
         let open = true
         if (mounted && inUse.has(place)) {
-          this.problems.push(`${place} was opened by two threads of a process`)
+          this.problems.push(`${place} is open, and is opened again`)
         }
         inUse.add(place)
+        this.#trace.note('disk', () => `${place} is opened`)
         return {
           ...backend,
           checkpoint: (batches) => {
@@ -65,11 +74,13 @@ export class SimulatedDisk {
           close: () => {
             open = false
             inUse.delete(place)
+            this.#trace.note('disk', () => `${place} is closed`)
             return Promise.resolve()
           },
         }
       },
       wipe: (place) => {
+        this.#trace.note('disk', () => `${place} is wiped`)
         if (!mounted) return
         this.#backends.delete(place)
         this.#positions.delete(place)
@@ -101,6 +112,7 @@ export class SimulatedDisk {
     const positions = this.#positions.get(place) ?? new Map<string, Offset>()
     this.#positions.set(place, positions)
     for (const { store, entries, position, origin } of batches) {
+      this.#trace.note('disk', () => `${place} ${store}: ${entries.length} rows, to ${position}`)
       const before = backend.position(store)
       if (before !== undefined && position < before && origin === backend.origin(store)) {
         this.problems.push(`${place} ${store} went back from ${before} to ${position}`)

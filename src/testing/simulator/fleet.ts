@@ -78,7 +78,7 @@ class Fleet {
           name: `m${index}`,
           topology,
           network: this.#network,
-          newDisk: () => new SimulatedDisk(plain),
+          newDisk: () => new SimulatedDisk(plain, this.trace),
         }),
     )
     this.#troubles = new Troubles({

@@ -78,7 +78,7 @@ export class Life {
   readonly failures: unknown[] = []
   /** Resolves when all of its threads have ended. */
   readonly ended: Promise<void>
-  readonly #storage: ReturnType<SimulatedDisk['mount']>
+  readonly #storages: readonly ReturnType<SimulatedDisk['mount']>[]
   readonly #cluster: SimulatedCluster
   readonly #clock: ProcessClock
   readonly #clientIds: readonly string[]
@@ -96,9 +96,9 @@ export class Life {
     const { topology, config, cluster, network, trace, isStatic } = options
     this.id = own.id
     this.#cluster = cluster
-    this.#storage = own.disk.mount()
     this.#clock = new ProcessClock(own.clock)
     this.#clientIds = Array.from({ length: options.threads }, (_, index) => `${own.id}.${index}`)
+    this.#storages = this.#clientIds.map(() => own.disk.mount())
     const running: Promise<void>[] = []
     this.threads = this.#clientIds.map((clientId, threadIndex) => {
       const port = network.port(clientId, this.#clock)
@@ -113,7 +113,7 @@ export class Life {
           instanceId: isStatic ? `${options.name}-${threadIndex}` : null,
         },
         port,
-        storage: this.#storage,
+        storage: this.#storages[threadIndex]!,
         clock: this.#clock,
         openSerde: new RemoteSerdes(undefined, logger).open,
         logger,
@@ -161,7 +161,7 @@ export class Life {
   crash(): void {
     this.#dead = true
     for (const clientId of this.#clientIds) this.#cluster.faults.kill(clientId)
-    this.#storage.unmount()
+    for (const storage of this.#storages) storage.unmount()
     for (const thread of this.threads) thread.abort()
     this.#clock.goOn()
   }
