@@ -37,7 +37,7 @@ const commits: readonly Mutant[] = [
     file: 'runtime/commit/committer.ts',
     find: 'for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())',
     replace: `for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())
-    await this.#checkpointIfDue(tasks, producer)`,
+    await this.checkpoint(tasks, producer)`,
     seeds: [],
   },
   {
@@ -57,14 +57,6 @@ const commits: readonly Mutant[] = [
     seeds: [],
   },
   {
-    name: 'stream-time-forgotten',
-    why: 'a task that moves begins its stream time anew',
-    file: 'runtime/task/task.ts',
-    find: 'const [streamTimeMs, generation] = [this.#streamTimeMs, this.#generation]',
-    replace: 'const [streamTimeMs, generation] = [-1, this.#generation]',
-    seeds: [],
-  },
-  {
     name: 'cache-not-flushed',
     why: 'what is in the cache does not belong to the commit',
     file: 'runtime/task/task.ts',
@@ -76,21 +68,21 @@ const commits: readonly Mutant[] = [
 
 const producers: readonly Mutant[] = [
   {
-    name: 'producer-reused-after-doubt',
-    why: 'a transaction whose end is in doubt is gone on with',
-    file: 'runtime/thread/stream-thread.ts',
-    find: `    await this.#outgoing.startAnew()
-  }`,
-    replace: `    await this.#outgoing.producer.abort().catch(() => this.#outgoing.startAnew())
-  }`,
-    seeds: [],
-  },
-  {
-    name: 'end-txn-again',
-    why: 'an EndTxn whose answer was lost is sent again',
-    file: 'kafka/client/transaction.ts',
-    find: 'cures: wasRefused,',
-    replace: `cures: (error) => wasRefused(error) || error.kind === 'network',`,
+    name: 'lost-is-acknowledged',
+    why: 'a batch whose answer got lost counts as written',
+    file: 'kafka/client/sender.ts',
+    find: '      this.#retry(partitions, error)\n    }\n    this.schedule()',
+    replace: `      const lost = error instanceof KafkaError && error.kind === 'network'
+      const written = partitions.map((each) => ({
+        topic: each.topic,
+        partition: each.partition,
+        error: null,
+        baseOffset: -1,
+      }))
+      if (lost && !this.#closing.signal.aborted) this.#settle(partitions, written)
+      else this.#retry(partitions, error)
+    }
+    this.schedule()`,
     seeds: [],
   },
   {
@@ -104,6 +96,14 @@ const producers: readonly Mutant[] = [
 ]
 
 const readers: readonly Mutant[] = [
+  {
+    name: 'standby-reads-uncommitted',
+    why: 'a standby follows what may yet be aborted',
+    file: 'runtime/thread/standbys.ts',
+    find: `isolation: 'read_committed',`,
+    replace: `isolation: 'read_uncommitted',`,
+    seeds: [],
+  },
   {
     name: 'no-aborted-filter',
     why: 'records of aborted transactions are read',
@@ -123,7 +123,7 @@ const readers: readonly Mutant[] = [
   {
     name: 'restore-to-last-stable-offset',
     why: 'what is committed and has no marker yet is not restored',
-    file: 'runtime/restore/restorer.ts',
+    file: 'runtime/restore/changelog-extents.ts',
     find: `'latest', 'read_uncommitted', LOOKUP`,
     replace: `'latest', 'read_committed', LOOKUP`,
     seeds: [],
@@ -131,9 +131,9 @@ const readers: readonly Mutant[] = [
   {
     name: 'restore-one-too-late',
     why: 'the first record behind the local position is left out',
-    file: 'runtime/restore/restorer.ts',
-    find: 'const at = reaches && position !== undefined ? position : start',
-    replace: 'const at = reaches && position !== undefined ? position + 1 : start',
+    file: 'runtime/restore/store-replay.ts',
+    find: '    this.#at = at\n',
+    replace: '    this.#at = at === 0 ? at : at + 1\n',
     seeds: [],
   },
   {
@@ -152,7 +152,7 @@ const groups: readonly Mutant[] = [
     why: 'a thread that was thrown out goes on with what it had',
     file: 'runtime/thread/rebalancer.ts',
     find: `      case 'lost':
-        await abandon()
+        await this.#leaveAll()
         break`,
     replace: `      case 'lost':
         break`,
@@ -176,11 +176,10 @@ const groups: readonly Mutant[] = [
   },
   {
     name: 'revoked-without-commit',
-    why: 'a task that moves is closed before its work is committed, and its files are written',
+    why: 'a task that moves is closed before its work is committed, and it is lost',
     file: 'runtime/thread/rebalancer.ts',
-    find: `      await commitAll()
-      await tasks.close(revoked)`,
-    replace: `      await tasks.close(revoked)`,
+    find: 'if (revoked.length > 0) await commitAll()',
+    replace: '',
     seeds: [],
   },
 ]
@@ -216,10 +215,9 @@ const stores: readonly Mutant[] = [
   {
     name: 'deletes-not-restored',
     why: 'a tombstone in the changelog does not delete the local row',
-    file: 'runtime/restore/restorer.ts',
-    find: 'const [key, value] = entry ?? [record.key ?? nothing, record.value]\n  if (entry !== undefined) {',
-    replace:
-      'const [key, value] = entry ?? [record.key ?? nothing, record.value]\n  if (entry !== undefined && value !== null) {',
+    file: 'runtime/restore/store-replay.ts',
+    find: 'if (entry !== undefined) {',
+    replace: 'if (entry !== undefined && entry[1] !== null) {',
     seeds: [],
   },
 ]
