@@ -195,6 +195,40 @@ test('what the owner had not committed when it died is done again, on the copy',
   fleet.expectDisks()
 })
 
+test('a transaction that its owner left open holds nobody up until it times out', async () => {
+  using fleet = new Fleet({ transactionTimeoutMs: 60_000, commitIntervalMs: 400 })
+  let resumedAfterMs = Infinity
+  await fleet.run(async () => {
+    const { clock, cluster } = fleet.simulation
+    const [one, two] = [fleet.start('one'), fleet.start('two')]
+    await fleet.settled(one, two)
+    await fleet.count()
+    await fleet.settled(one, two)
+    const sent = Promise.withResolvers<void>()
+    cluster.faults.onRequest(
+      ({ api, clientId }) => api === 'produce' && clientId.startsWith('one'),
+      {
+        after: () => {
+          sent.resolve()
+          return undefined
+        },
+      },
+    )
+    fleet.write()
+    await sent.promise
+    await clock.sleep(1)
+    one.crash()
+    const crashedMs = clock.nowMs()
+    await fleet.counted()
+    resumedAfterMs = clock.nowMs() - crashedMs
+    await fleet.simulation.stopAll()
+  })
+  // The session, and a second for all the rest.
+  expect(resumedAfterMs).toBeLessThan(2_000)
+  fleet.expectCounts(2)
+  fleet.expectDisks()
+})
+
 test('an owner that was only paused finds its tasks with others, and follows them', async () => {
   using fleet = new Fleet()
   await fleet.run(async () => {

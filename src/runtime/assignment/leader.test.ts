@@ -8,8 +8,7 @@ import type { KafkaPort } from '../../kafka/port.ts'
 import { BatchBuilder } from '../../kafka/wire/batch-builder.ts'
 import { encodeSubscription } from '../../kafka/wire/consumer-protocol.ts'
 import type { Topology } from '../../topology/topology.ts'
-import type { FleetConfig } from './assignor.ts'
-import { leaderAssignment } from './leader.ts'
+import { leaderAssignment, type LeaderOptions } from './leader.ts'
 import {
   noAssignment,
   parseAssignment,
@@ -51,7 +50,14 @@ const member = (
 
 const nothing = noAssignment
 
-const alone = { replicationFactor: -1, standbys: 0, maxWarmups: 2, acceptableLag: 10_000 }
+const alone = {
+  replicationFactor: -1,
+  standbys: 0,
+  maxWarmups: 2,
+  acceptableLag: 10_000,
+  threads: [],
+  onGone: () => {},
+}
 
 /** What each member reads in the assignment that the leader made for it. */
 type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, ParsedAssignment>>
@@ -59,7 +65,7 @@ type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, Parsed
 async function inAGroup(
   work: (lead: Lead, kafka: SimulatedCluster, port: KafkaPort) => Promise<void>,
   topology: Topology = shop,
-  fleet: Partial<FleetConfig> = {},
+  fleet: Partial<LeaderOptions> = {},
 ): Promise<void> {
   const clock = new ManualClock(0)
   using kafka = new SimulatedCluster({ clock })
@@ -90,6 +96,7 @@ describe('the leader of a group', () => {
         a: {
           ...nothing,
           counts,
+          threads: ['a-0', 'b-0'],
           active: ['0_0', '1_0'],
           tasks: [
             { id: '0_0', sources: [{ topic: 'orders', partition: 0 }], partitions: 2 },
@@ -99,6 +106,7 @@ describe('the leader of a group', () => {
         b: {
           ...nothing,
           counts,
+          threads: ['a-0', 'b-0'],
           active: ['0_1', '1_1'],
           tasks: [
             { id: '0_1', sources: [{ topic: 'orders', partition: 1 }], partitions: 2 },
@@ -123,6 +131,26 @@ describe('the leader of a group', () => {
       expect(second.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: false })
       expect(second.b).toMatchObject({ active: ['0_1', '1_1'], rejoinAfterRevoke: false })
     }))
+
+  test('tells who is in the group, and notes who is not in it any more', async () => {
+    const gone: (readonly string[])[] = []
+    const threads = ['a-0', 'b-0', 'b-1'] as const
+    const onGone = (names: readonly string[]): void => void gone.push(names)
+    await inAGroup(
+      async (lead, kafka) => {
+        kafka.createTopic('orders', 2)
+        const { a } = await lead(member('a'), member('c'))
+        expect(a?.threads).toEqual(['a-0', 'c-0'])
+        expect(gone).toEqual([['b-0', 'b-1']])
+        // A stranger may be any of them.
+        const other = await lead(member('a'), member('b', [], otherShop))
+        expect(other.a?.threads).toEqual(['a-0', 'b-0', 'b-1'])
+        expect(gone).toHaveLength(1)
+      },
+      shop,
+      { threads, onGone },
+    )
+  })
 
   const changelog = 'shop-counts-changelog'
   const source = { topic: 'shop-by-customer-repartition', partition: 0 }

@@ -16,6 +16,7 @@ import {
   type GroupProcess,
   type MemberState,
 } from './subscription.ts'
+import { threadName, type ThreadName } from './thread-name.ts'
 
 export interface LeaderOptions extends FleetConfig {
   readonly port: KafkaPort
@@ -27,6 +28,10 @@ export interface LeaderOptions extends FleetConfig {
   readonly replicationFactor: number
   /** Told what the tasks are planned for. */
   readonly onPlan?: (plan: PartitionPlan) => void
+  /** The threads of the group, as this member last heard of them. */
+  readonly threads: readonly ThreadName[]
+  /** These threads of the group are not in it any more. */
+  readonly onGone: (threads: readonly ThreadName[]) => void
 }
 
 interface Member {
@@ -84,6 +89,7 @@ export async function leaderAssignment(
   for (const { memberId, error } of refused) {
     logger.warn({ memberId, reason: error.message }, 'a group member gets no tasks')
   }
+  const threads = threadsNow(options, accepted, refused)
   const assigned = assignTasks({
     ...options,
     tasks: plan.tasks,
@@ -95,8 +101,21 @@ export async function leaderAssignment(
   logAssigned(logger, members.length, plan, assigned)
   return new Map([
     ...refused.map(({ memberId, error }) => [memberId, refusal(error)] as const),
-    ...written(plan, accepted, assigned),
+    ...written(plan, accepted, assigned, threads),
   ])
+}
+
+/** Where a member cannot be read it may be any of those that seem to be gone. */
+function threadsNow(
+  { threads, onGone }: LeaderOptions,
+  accepted: readonly AcceptedMember[],
+  refused: readonly RefusedMember[],
+): readonly ThreadName[] {
+  const now = accepted.map(threadName)
+  const gone = threads.filter((each) => !now.includes(each))
+  if (refused.length > 0) return [...now, ...gone]
+  onGone(gone)
+  return now
 }
 
 const isOneProcess = (members: readonly AcceptedMember[]): boolean =>
@@ -107,6 +126,7 @@ function written(
   plan: PartitionPlan,
   accepted: readonly AcceptedMember[],
   assigned: ReadonlyMap<string, MemberAssignment>,
+  threads: readonly ThreadName[],
 ): readonly (readonly [string, Uint8Array])[] {
   const describe = describeTasks(plan)
   const counts = taskCounts(plan)
@@ -118,6 +138,7 @@ function written(
       standby: standby.map(describe),
       warmUps,
       members,
+      threads,
       counts,
       rejoinAfterRevoke,
       error: undefined,

@@ -17,6 +17,7 @@ import {
 } from '../../kafka/wire/consumer-protocol.ts'
 import { topicName } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
+import type { ThreadName } from './thread-name.ts'
 
 const VERSION = 1
 
@@ -102,6 +103,8 @@ export interface ParsedAssignment {
   readonly warmUps: readonly TaskId[]
   /** Every process of the group; empty where none of them answers queries. */
   readonly members: readonly GroupProcess[]
+  /** Every thread of the group. */
+  readonly threads: readonly ThreadName[]
   /** How many tasks each sub-topology has: of every one, and not only of those that run here. */
   readonly counts: ReadonlyMap<number, number>
   /**
@@ -128,6 +131,7 @@ export const noAssignment: ParsedAssignment = {
   standby: [],
   warmUps: [],
   members: [],
+  threads: [],
   counts: new Map(),
   rejoinAfterRevoke: false,
   error: undefined,
@@ -188,7 +192,7 @@ export function parseSubscription(bytes: Uint8Array): MemberState {
 /** What the leader sends with SyncGroup. Tasks of one sub-topology read the same topics. */
 export function assignmentFor(assignment: AssignmentOptions): Uint8Array {
   const { tasks, rejoinAfterRevoke, error, counts = new Map<number, number>() } = assignment
-  const { standby = [], warmUps = [], members = [] } = assignment
+  const { standby = [], warmUps = [], members = [], threads = [] } = assignment
   const userData = {
     version: VERSION,
     active: tasks.map(({ id }) => id),
@@ -204,7 +208,7 @@ export function assignmentFor(assignment: AssignmentOptions): Uint8Array {
     standby: Object.fromEntries(
       standby.map(({ id, sources }) => [id, sources.map(({ topic }) => topic)]),
     ),
-    ...given({ warmUps, members: members.map(writtenProcess) }),
+    ...given({ warmUps, members: members.map(writtenProcess), threads }),
     rejoinAfterRevoke,
     error,
   }
@@ -230,6 +234,7 @@ export function parseAssignment(bytes: Uint8Array): ParsedAssignment {
     standby: standbyTasks(fields),
     warmUps: readTaskIds(fields.warmUps ?? [], 'assignment'),
     members: asArray(fields.members ?? [], 'assignment').map(readProcess),
+    threads: asArray(fields.threads ?? [], 'assignment').map((name) => String(name) as ThreadName),
     counts: new Map(
       Object.entries(fields.counts as Fields).map(([id, count]) => [Number(id), Number(count)]),
     ),

@@ -2,10 +2,12 @@ import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
 import { RecordProducer } from '../../kafka/client/producer.ts'
+import { retrying, wasRefusedOrLost } from '../../kafka/client/retrying.ts'
 import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import { changelogTopic } from '../../state/changelog/changelog-topic.ts'
 import { topicName } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
+import { threadName, transactionalIdOf, type ThreadName } from '../assignment/thread-name.ts'
 import { reactionTo } from '../reaction.ts'
 import type { RecordCollector } from '../task/record-collector.ts'
 import type { ThreadConfig } from './thread-config.ts'
@@ -13,6 +15,8 @@ import type { ThreadConfig } from './thread-config.ts'
 /** Time enough to find out that a topic does not exist. */
 const DELIVERY_TIMEOUT_MIN_MS = 5_000
 const RETRY_INITIAL_MS = 100
+/** Where it takes longer, the transaction has timed out anyway. */
+const FENCING = { initialMs: 5, maxMs: 100, timeoutMs: 10_000, cures: wasRefusedOrLost }
 const RETRY_MAX_MS = 5_000
 
 export interface OutgoingOptions {
@@ -55,10 +59,10 @@ export class Outgoing {
 
   #newProducer(): RecordProducer {
     const { config, topology } = this.#options
-    const { applicationId, processId, threadIndex, transactionTimeoutMs } = config
+    const { applicationId, transactionTimeoutMs } = config
     const common = { ...config, ...this.#options }
     if (this.#isTransactional) {
-      const transactionalId = `${applicationId}-${processId}-${threadIndex}`
+      const transactionalId = transactionalIdOf(applicationId, threadName(config))
       // A transaction that is older than its time-out is aborted whatever we do.
       const deliveryTimeoutMs = Math.max(transactionTimeoutMs, DELIVERY_TIMEOUT_MIN_MS)
       return new RecordProducer({ ...common, transactionalId, deliveryTimeoutMs })
@@ -114,6 +118,27 @@ export class Outgoing {
     member: GroupMember,
   ): Promise<void> => {
     if (this.#isTransactional) await this.#producer.proveCoordinator(partition, member)
+  }
+
+  /**
+   * Has Kafka end what these threads have begun: they have left the group, or were thrown out. Else
+   * whoever reads behind what they have sent would wait until their transactions have timed out.
+   * One that lives and does not know it yet is told so by its next request.
+   */
+  readonly endTransactionsOf = (threads: readonly ThreadName[]): void => {
+    if (!this.#isTransactional) return
+    for (const thread of threads) void this.#endTransactionOf(thread)
+  }
+
+  async #endTransactionOf(thread: ThreadName): Promise<void> {
+    const { port, clock, logger, config } = this.#options
+    const id = transactionalIdOf(config.applicationId, thread)
+    try {
+      await retrying(clock, FENCING, () => port.initProducerId(id, config.transactionTimeoutMs))
+      logger.info({ thread }, 'a thread has left the group: its transaction is ended')
+    } catch (error) {
+      logger.warn({ thread, err: error }, 'a thread has left the group: its transaction times out')
+    }
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   type GroupView,
   type ParsedAssignment,
 } from '../assignment/subscription.ts'
+import type { ThreadName } from '../assignment/thread-name.ts'
 import type { LocalStorage } from './local-storage.ts'
 import type { Standbys } from './standbys.ts'
 import type { TaskRegistry } from './task-registry.ts'
@@ -44,6 +45,8 @@ export interface RebalancerOptions {
   readonly abandon: () => Promise<void>
   /** Committed offsets can be read, and are not those of a coordinator that was replaced. */
   readonly proveCoordinator: (partition: TopicPartition, member: GroupMember) => Promise<void>
+  /** Ends what these threads, which are not in the group any more, have left open. */
+  readonly onGone: (threads: readonly ThreadName[]) => void
   /** Something to do for `step`. */
   readonly onEvent: () => void
   /** The leader has said who there is and what they have. */
@@ -68,6 +71,8 @@ export class Rebalancer {
   #memberId = ''
   /** What the group last gave us. */
   #assigned: readonly AssignedTask[] = []
+  /** The threads of the group. */
+  #threads: readonly ThreadName[] = []
   /** What we are to follow. */
   #followed: readonly AssignedTask[] = []
   /** Of what we follow, what is to move here once it has caught up. */
@@ -138,7 +143,8 @@ export class Rebalancer {
       .join(this.#subscription(), (members) => {
         const { fleet } = this.#options
         const onPlan = (plan: PartitionPlan): void => this.#watch.follow(plan)
-        return leaderAssignment({ ...this.#options, ...fleet, onPlan }, members)
+        const threads = this.#threads
+        return leaderAssignment({ ...this.#options, ...fleet, onPlan, threads }, members)
       })
       .then((bytes) => {
         this.#joined = parseAssignment(bytes)
@@ -181,6 +187,7 @@ export class Rebalancer {
     this.#options.onGroup?.({ generation, members, counts })
     this.#assigned = assignment.tasks
     this.#followed = assignment.standby
+    this.#threads = assignment.threads
     // Noted before the commit, which may fail: the tasks are given up in any case.
     this.#rejoin = rejoinAfterRevoke
     this.#warmUps = assignment.warmUps

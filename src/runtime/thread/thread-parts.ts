@@ -129,6 +129,7 @@ export class ThreadParts {
       counters: this.counters,
       onEvent: this.wakeup.notify,
       proveCoordinator: this.outgoing.proveCoordinator,
+      onGone: this.outgoing.endTransactionsOf,
     })
   }
 }
