@@ -6,10 +6,11 @@ import type { Topology } from 'millrace'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { newThreadCounters } from '../../src/core/metrics.ts'
-import { noHeaders, type RawRecord } from '../../src/core/record.ts'
+import { noHeaders, type Headers, type RawRecord } from '../../src/core/record.ts'
 import { yieldToEventLoop } from '../../src/core/yield.ts'
 import type { RecordRun } from '../../src/kafka/client/record-run.ts'
 import { Task } from '../../src/runtime/task/task.ts'
+import type { OpenTelemetry } from '../../src/runtime/tracing/open-telemetry.ts'
 import { openLmdbBackend } from '../../src/state/lmdb/lmdb-backend.ts'
 import { memoryBackend } from '../../src/state/memory/memory-backend.ts'
 
@@ -18,6 +19,8 @@ export interface Sent {
   readonly key: string
   readonly value: Uint8Array
   readonly timestampMs: number
+  /** None by default. */
+  readonly headers?: Headers
 }
 
 export interface LocalTaskOptions {
@@ -28,6 +31,8 @@ export interface LocalTaskOptions {
   readonly commitRecords: number
   /** Of the record cache; none by default. */
   readonly cacheMaxBytes?: number
+  /** None by default. */
+  readonly tracing?: OpenTelemetry | undefined
 }
 
 /** Between two looks for wall-clock timers that are due. */
@@ -44,7 +49,8 @@ export class LocalTask {
   #sent = 0
   outputs = 0
 
-  constructor({ topology, inputs, output, commitRecords, cacheMaxBytes = 0 }: LocalTaskOptions) {
+  constructor(options: LocalTaskOptions) {
+    const { topology, inputs, output, commitRecords, cacheMaxBytes = 0, tracing } = options
     this.#commitRecords = commitRecords
     this.#task = new Task({
       id: '0_0',
@@ -72,6 +78,7 @@ export class LocalTask {
       readCacheMaxBytes: 8 * 1024 * 1024,
       onCommitRequest: () => {},
       openSerde: () => {},
+      tracing,
     })
     this.#task.start(inputs.map((topic) => ({ topic, partition: 0, offset: 0, metadata: '' })))
   }
@@ -80,9 +87,9 @@ export class LocalTask {
     const sent = this.#waiting[0]
     if (sent === undefined || sent.topic !== name) return undefined
     this.#waiting.length = 0
-    const { topic, value, timestampMs } = sent
+    const { topic, value, timestampMs, headers = noHeaders } = sent
     const key = Buffer.from(sent.key)
-    return runOf({ topic, partition: 0, offset: 0, timestampMs, key, value, headers: noHeaders })
+    return runOf({ topic, partition: 0, offset: 0, timestampMs, key, value, headers })
   }
 
   /** CPU microseconds a record. */

@@ -211,6 +211,43 @@ test('where the sender has not sampled, nothing is recorded and the record says 
   })
 })
 
+test('spans of a step are not recorded either where the sender has not sampled', async () => {
+  const seen: unknown[] = []
+  const calling = topology('calling', (builder) => {
+    builder.stream(input).forEach(() => {
+      const span = api.trace.getTracer('test').startSpan('call')
+      seen.push(span.spanContext().traceId, span.isRecording())
+      span.end()
+    })
+  })
+  await play(calling, async ({ driver, spans }) => {
+    await driver.input(input).send('a', 1, { headers: sentBy('00') })
+    expect(seen).toEqual([TRACE, false])
+    expect(spans.all).toEqual([])
+  })
+})
+
+test('what a step says of its own trace is left as it is', async () => {
+  const other = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`
+  const forwarding = topology('forwarding', (builder) => {
+    builder
+      .stream(input)
+      .process<string, number>(
+        () => ({
+          process: (record, context) =>
+            context.forward({ ...record, headers: [textHeader('traceparent', other)] }),
+        }),
+        { name: 'own' },
+      )
+      .to(output)
+  })
+  await play(forwarding, async ({ driver }) => {
+    await driver.input(input).send('a', 1, { headers: sentBy('01') })
+    const [sent] = driver.output(output).records()
+    expect(asText(sent!.headers)).toEqual({ traceparent: other })
+  })
+})
+
 test('a record that is not sampled here is not sampled further on', async () => {
   const sampler = new ParentBasedSampler({ root: new AlwaysOffSampler() })
   await play(

@@ -5,42 +5,19 @@ import type { Emit, OperatorContext, Waited } from '../../topology/processor.ts'
 import type { FailurePolicy } from '../../topology/graph.ts'
 import type { PartitionQueue } from '../task/partition-queue.ts'
 import type { RecordCollector } from '../task/record-collector.ts'
+import { ActiveRecord, SenderScope } from './active-record.ts'
 import {
   CONSUMER,
   ERROR,
   type OpenTelemetry,
-  type Span,
   type SpanAttributes,
   type SpanContext,
-  type SpanScope,
   type Tracer,
 } from './open-telemetry.ts'
-import {
-  isKnown,
-  isSampled,
-  onlyTrace,
-  spanContextOf,
-  traceHeaders,
-  traceParentOf,
-  withTrace,
-} from './trace-context.ts'
+import { isKnown, isUnsampled, spanContextOf } from './trace-context.ts'
 
 /** Of records that were gathered; more are not linked, as an SDK would not keep more. */
 const LINKS_MAX = 128
-
-/** What is processed now, and under which span. */
-interface Active {
-  /** Undefined where nothing is recorded. */
-  readonly span: Span | undefined
-  readonly scope: SpanScope
-  /** As the record was read. */
-  readonly parent: Uint8Array | undefined
-  readonly received: Headers
-  /** What is sent on of it. */
-  readonly headers: Headers
-  /** Of those, what belongs to the trace. */
-  readonly own: Headers
-}
 
 export interface RecordSpansOptions {
   readonly id: TaskId
@@ -57,7 +34,7 @@ export class RecordSpans {
   readonly #tracer: Tracer
   readonly #options: RecordSpansOptions
   readonly #inputs = new WeakMap<PartitionQueue, SpanAttributes>()
-  #active: Active | undefined
+  #active: ActiveRecord | undefined
 
   constructor(api: OpenTelemetry, options: RecordSpansOptions) {
     this.#api = api
@@ -71,7 +48,7 @@ export class RecordSpans {
     const { run } = queue
     const attributes = this.#attributesOf(queue)
     const active = this.#begin(`process ${queue.topic}`, attributes, run.headers, undefined)
-    if (active.span !== undefined) {
+    if (active.span?.isRecording() === true) {
       active.span.setAttribute('messaging.kafka.offset', run.offset)
       if (run.value === null) active.span.setAttribute('messaging.kafka.message.tombstone', true)
     }
@@ -146,7 +123,7 @@ export class RecordSpans {
     }
   }
 
-  #resumed(node: string, waited: Waited): Active {
+  #resumed(node: string, waited: Waited): ActiveRecord {
     const { topic, partition, offset } = waited.at
     const records = waited.records()
     const attributes = this.#attributes('resume', topic, partition)
@@ -169,36 +146,25 @@ export class RecordSpans {
     attributes: SpanAttributes,
     received: Headers,
     links: readonly SpanContext[] | undefined,
-  ): Active {
+  ): ActiveRecord {
+    if (isUnsampled(received)) {
+      return new ActiveRecord(undefined, new SenderScope(this.#api, received), received)
+    }
     const { trace, ROOT_CONTEXT } = this.#api
     const sender = spanContextOf(received)
     const outer = sender === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, sender)
-    const passedOn = { span: undefined, scope: outer, received, headers: received }
-    const parent = traceParentOf(received)
-    if (sender !== undefined && !isSampled(sender)) {
-      return { ...passedOn, parent, own: onlyTrace(received) }
-    }
     const options = { kind: CONSUMER, attributes }
     const span = this.#tracer.startSpan(
       name,
       links === undefined ? options : { ...options, links: links.map((context) => ({ context })) },
       outer,
     )
-    const spanContext = span.spanContext()
     // Nobody has set up an SDK.
-    if (!isKnown(spanContext)) return { ...passedOn, parent, own: onlyTrace(received) }
-    const own = traceHeaders(spanContext)
-    return {
-      span: span.isRecording() ? span : undefined,
-      scope: trace.setSpan(ROOT_CONTEXT, span as never),
-      parent,
-      received,
-      headers: withTrace(received, own),
-      own,
-    }
+    if (!isKnown(span.spanContext())) return new ActiveRecord(undefined, outer, received)
+    return new ActiveRecord(span, trace.setSpan(ROOT_CONTEXT, span as never), received)
   }
 
-  #within<A>(active: Active, work: (argument: A) => void, argument: A): void {
+  #within<A>(active: ActiveRecord, work: (argument: A) => void, argument: A): void {
     const outer = this.#active
     this.#active = active
     try {
@@ -214,18 +180,8 @@ export class RecordSpans {
     return records.map((record) => ({ ...record, headers: this.#outgoing(record.headers) }))
   }
 
-  /**
-   * A record that was kept since comes with its own span, and so may one that a step has made: only
-   * what came with the record that is processed now is replaced.
-   */
   #outgoing(headers: Headers): Headers {
-    const active = this.#active
-    if (active === undefined || headers === active.headers) return headers
-    if (headers === active.received) return active.headers
-    const parent = traceParentOf(headers)
-    if (parent === undefined) return withTrace(headers, active.own)
-    const isReceived = active.parent !== undefined && Buffer.compare(parent, active.parent) === 0
-    return isReceived ? withTrace(headers, active.own) : headers
+    return this.#active === undefined ? headers : this.#active.outgoing(headers)
   }
 
   #note(name: string, attributes: SpanAttributes): void {

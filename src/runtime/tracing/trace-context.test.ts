@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { noHeaders } from '../../core/record.ts'
 import { asText, textHeader } from './spans.fixtures.ts'
-import { spanContextOf, traceHeaders, withTrace } from './trace-context.ts'
+import { isUnsampled, spanContextOf, traceHeaders, withTrace } from './trace-context.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const SPAN = 'b7ad6b7169203331'
@@ -51,6 +51,15 @@ test('a later version may say more', () => {
     traceId: TRACE,
     traceFlags: 0,
   })
+})
+
+test('a sender that has not sampled is known by the last bit of its flags', () => {
+  const flags = ['00', '01', '02', '0a', '0b', 'fe', 'ff']
+  const unsampled = flags.filter((each) => isUnsampled(parent(`00-${TRACE}-${SPAN}-${each}`)))
+  expect(unsampled).toEqual(['00', '02', '0a', 'fe'])
+  for (const headers of [noHeaders, parent('00'), parent('x'.repeat(55))]) {
+    expect(isUnsampled(headers)).toBe(false)
+  }
 })
 
 test('of several senders the last one counts, and one takes the place of all', () => {

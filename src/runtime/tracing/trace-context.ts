@@ -9,6 +9,10 @@ const TRACE_STATE = 'tracestate'
 const STATE_BYTES_MAX = 512
 
 const SAMPLED = 1
+const PARENT_LENGTH = 55
+const DASH = 0x2d
+const LETTER_A = 0x61
+const NO_TRACE = '0'.repeat(32)
 const traceParent = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 const nothing = /^0+$/
 
@@ -41,10 +45,18 @@ export function spanContextOf(headers: Headers): SpanContext | undefined {
   return state ? { ...context, traceState: new ReceivedState(textOf(state)) } : context
 }
 
-export const isSampled = ({ traceFlags }: SpanContext): boolean => (traceFlags & SAMPLED) !== 0
+/** Whether the sender has decided against recording; from the bytes, for it may be most records. */
+export function isUnsampled(headers: Headers): boolean {
+  const value = traceParentOf(headers)
+  if (value === undefined || value.length < PARENT_LENGTH) return false
+  if (value[2] !== DASH || value[35] !== DASH || value[52] !== DASH) return false
+  const digit = value[PARENT_LENGTH - 1] as number
+  const flags = digit >= LETTER_A ? digit - LETTER_A + 10 : digit
+  return (flags & SAMPLED) === 0
+}
 
 /** A span that nobody has set up an SDK for has only zeros. */
-export const isKnown = ({ traceId }: SpanContext): boolean => !nothing.test(traceId)
+export const isKnown = ({ traceId }: SpanContext): boolean => traceId !== NO_TRACE
 
 /** What a record is sent with by this span. */
 export function traceHeaders(span: SpanContext): Headers {
