@@ -17,6 +17,7 @@ export const applicationMoves = {
   error: [],
 } as const satisfies Record<string, readonly string[]>
 
+/** Where an application is in its life; the names are those of Kafka Streams. */
 export type ApplicationState = keyof typeof applicationMoves
 
 export type StateListener = (state: ApplicationState, before: ApplicationState) => void

@@ -63,6 +63,7 @@ export class Application implements AsyncDisposable {
     return this.#life.state
   }
 
+  /** Follows the state; returns what ends that. The listener is called after each change. */
   onStateChange(listener: StateListener): () => void {
     return this.#life.onStateChange(listener)
   }
@@ -174,6 +175,7 @@ export class Application implements AsyncDisposable {
     await this.finished.catch(() => {})
   }
 
+  /** As `stop`: for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

@@ -14,6 +14,7 @@ import { connect, type ConnectionOptions } from './connect.ts'
 
 export type { ReplayPlan, ReplayTo }
 
+/** What to replay, where the cluster is, and who is asked first. */
 export interface ReplayOptions extends ReplayPlanOptions, ConnectionOptions {
   /** Default: the topology's name. */
   readonly applicationId?: string

@@ -26,6 +26,7 @@ import { checkTracing } from './thread-tracing.ts'
 
 export type { UncaughtErrorPolicy } from './uncaught-error.ts'
 
+/** Everything that `start` can be told; `brokers` is all that it needs. */
 export interface StartOptions extends RunOptions, ConnectionOptions {
   /** Default: JSON lines of level `info` on standard output. */
   readonly log?: Partial<LogOptions>

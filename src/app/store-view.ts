@@ -10,6 +10,7 @@ const LIMIT = 1_000
 /** A thread processes nothing while it looks rows up. */
 const LIMIT_MAX = 10_000
 
+/** Who may answer. */
 export interface ReadOptions {
   /** Only of tasks that run in this process: no other instance is asked. */
   readonly local?: boolean
@@ -17,11 +18,13 @@ export interface ReadOptions {
   readonly standby?: boolean
 }
 
+/** Which version of a row is asked for, and who may answer. */
 export interface GetOptions extends ReadOptions {
   /** The version that held at that time, of a versioned store; default: the latest. */
   readonly asOfMs?: number
 }
 
+/** How much of a range to read, and from which end. */
 export interface ScanOptions extends ReadOptions {
   /** At most so many rows, from 1 to 10,000; default 1,000. */
   readonly limit?: number
@@ -35,6 +38,7 @@ export interface Staleness {
   readonly lag: number
 }
 
+/** What a look-up has found, and how old it may be. */
 export interface StoreValue {
   /** Undefined: the store has no such key. */
   readonly value: unknown
@@ -42,11 +46,13 @@ export interface StoreValue {
   readonly stale: Staleness | undefined
 }
 
+/** A row as its serdes read it. */
 export interface StoreRow {
   readonly key: unknown
   readonly value: unknown
 }
 
+/** Rows of a range, and whether they are all. */
 export interface StoreRows {
   readonly rows: readonly StoreRow[]
   /** False: there are more than the limit; go on from the last key. */

@@ -37,6 +37,7 @@ export const errorCodes = [
   'HTTP_ADDRESS_UNUSABLE',
 ] as const
 
+/** A code that `docs/errors.md` explains. */
 export type ErrorCode = (typeof errorCodes)[number]
 
 export interface StreamsErrorDetails {
@@ -66,6 +67,7 @@ export class StreamsError extends Error {
   }
 }
 
+/** Whether it is an error of Millrace, from whichever thread it came. */
 export const isStreamsError = (error: unknown): error is StreamsError =>
   typeof error === 'object' && error !== null && marker in error
 

@@ -6,6 +6,7 @@ export type Offset = number
 
 /** A header as Kafka keeps it: names may repeat, the order counts, a value may be null. */
 export type Header = readonly [name: string, value: Uint8Array | null]
+/** All headers of a record, in their order. */
 export type Headers = readonly Header[]
 
 export const noHeaders: Headers = Object.freeze([])

@@ -9,6 +9,7 @@ import { checkRetry, retryPolicy, waitingStoreFor, type RetryOptions } from './r
 /** A call for each record that takes time. */
 export type AsyncMapper<in V, out V2, K> = (value: V, meta: AsyncMeta<K>) => Promise<V2>
 
+/** How many calls are made at a time, how long one may take, and what follows when it fails. */
 export interface AsyncOptions<in K = unknown, in V = unknown> {
   /** In descriptions, errors and dead letters; its store is called after it. */
   readonly name: string

@@ -37,6 +37,7 @@ export type LatePart<T extends Streams> = {
   readonly [N in keyof T]: { readonly part: N; readonly value: ValueOf<T[N]> }
 }[keyof T]
 
+/** What belongs together, for how long it is waited for, and where. */
 export interface CorrelateOptions<T extends Streams, Id, R extends keyof T = keyof T> {
   /**
    * What the records of a result have in common; the records' keys by default. Records go through

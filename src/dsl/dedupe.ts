@@ -14,6 +14,7 @@ import { windowStoreSpec } from '../topology/window-store.ts'
 import { addStep, unknownKey, type Flow } from './flow.ts'
 import type { Stream } from './stream.ts'
 
+/** What makes two records the same, and for how long that is remembered. */
 export interface DedupeOptions<K, V> {
   /** What two records of a key have in common; null or undefined: the record is like no other. */
   readonly by: (value: V, meta: Meta<K>) => Identity | null | undefined

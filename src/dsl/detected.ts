@@ -17,6 +17,7 @@ import type { Stream } from './stream.ts'
 
 const PARTIAL_MATCHES_MAX = 10_000
 
+/** How events are kept and put in order before a pattern sees them. */
 export interface DetectOptions<V> {
   /** How events are kept; the serde of the stream, or JSON, by default. */
   readonly value?: SerdeFor<NonNullable<V>>

@@ -27,6 +27,7 @@ import {
   type TableFlow,
 } from './flow.ts'
 
+/** How a row names a row of the other table, and what the join's topics and stores are called. */
 export interface ForeignKeyOptions<K, V, K2, W> {
   /** The key of the other table's row; null where there is none. */
   readonly foreignKey: (value: V, meta: Meta<K>) => K2 | null | undefined

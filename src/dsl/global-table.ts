@@ -12,7 +12,9 @@ export interface GlobalFlow {
  * is nothing to do with it but join.
  */
 export class GlobalTable<in K, out V> {
+  /** @internal Holds the types. */
   declare readonly '~types'?: { readonly key: (key: K) => void; readonly value: V }
+  /** @internal */
   readonly '~global': GlobalFlow
 
   constructor(flow: GlobalFlow) {

@@ -57,7 +57,9 @@ export function groupBy(
  * change is forwarded too, as in Kafka Streams.
  */
 export class GroupedStream<out K, out V, in S = NonNullable<K>> {
+  /** @internal Holds a type. */
   declare readonly '~serde'?: (key: S) => void
+  /** @internal */
   readonly '~grouping': Grouping
 
   constructor(grouping: Grouping) {

@@ -33,6 +33,7 @@ export interface TableGrouping {
 
 /** Rows of a table by group, for aggregations that add what comes and subtract what goes. */
 export class GroupedTable<out K, out V, in S = NonNullable<K>> {
+  /** @internal Holds a type. */
   declare readonly '~serde'?: (key: S) => void
   readonly #grouping: TableGrouping
 

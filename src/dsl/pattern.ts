@@ -22,6 +22,7 @@ import type {
 
 export type { StepOptions } from './pattern-types.ts'
 
+/** Of a pattern as a whole. */
 export interface PatternOptions {
   /**
    * Raise it when a predicate has changed so much that partial matches made with the old one must
@@ -55,7 +56,9 @@ export function pattern<Event>(name: string, options: PatternOptions = {}): Patt
 
 /** What `stream.detect` takes. */
 export interface PatternOf<in Event, out Shape> {
+  /** @internal */
   readonly '~definition': PatternDefinition
+  /** @internal Holds the types. */
   readonly '~types'?: { readonly event: (event: Event) => void; readonly shape: Shape }
 }
 
@@ -114,7 +117,9 @@ export class PatternStart<E, Outer = NoSteps> {
  * and the skips about the whole. Each word gives a new pattern.
  */
 export class Pattern<E, Before, Last, Outer = NoSteps> implements PatternOf<E, Before & Last> {
+  /** @internal */
   readonly '~definition': PatternDefinition
+  /** @internal Holds the types. */
   declare readonly '~types'?: {
     readonly event: (event: E) => void
     readonly shape: Before & Last

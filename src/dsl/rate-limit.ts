@@ -13,6 +13,7 @@ import type { Stream } from './stream.ts'
 /** What happens to a record for which the limit of its key has no room. */
 export type Overflow = 'delay' | 'block' | 'drop' | 'side-output'
 
+/** How many records of a key may pass in a time, and what is done with the others. */
 export interface RateLimitOptions<in V = unknown> {
   /** Of the step and its store; where the key was changed, of the topic in between too. */
   readonly name: string

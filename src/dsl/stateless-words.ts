@@ -21,7 +21,9 @@ import type { Stream } from './stream.ts'
  * failed on: `mapValues(charge, { name: 'charge', retry: { attempts: 3, backoff: fixed('1s') } })`.
  */
 export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
+  /** @internal Holds a type. */
   declare readonly '~serde'?: (key: S) => void
+  /** @internal */
   readonly '~flow': Flow
 
   constructor(flow: Flow) {
@@ -131,6 +133,7 @@ export abstract class StatelessWords<out K, out V, in S = NonNullable<K>> {
   /**
    * Sends each record to the first branch, in the order they are written, whose predicate is true,
    * or else to `default`: `const { large, default: rest } = orders.split({ large: (order) => … })`.
+   * @typeParam P The branches: a predicate for each name.
    */
   split<const P extends Predicates<K, V>>(branches: P): Branches<K, V, S, P> {
     const entries = Object.entries(splitFlow(this['~flow'], branches))

@@ -5,6 +5,7 @@ import type { SerdeFor } from '../topology/serde-for.ts'
 import type { RetryOptions } from './retry.ts'
 import type { AnyTableStoreOption } from '../topology/versioned-store.ts'
 
+/** How a topic is read: which time counts, where to begin, what to do with what cannot be read. */
 export interface SourceOptions<K, V> {
   /**
    * Milliseconds since the epoch, from the record; its own timestamp where none is given. There are
@@ -39,11 +40,13 @@ export interface RepartitionOptions<K, V> extends GroupOptions<K, V> {
   readonly partitions?: number
 }
 
+/** Where in a topic records are written. */
 export interface SinkOptions<K, V> {
   /** The partition to write to, from 0; murmur2 of the key's bytes by default, as in Kafka. */
   readonly partition?: (key: K, value: V, partitions: number) => number
 }
 
+/** What a processor is called, and the stores that it uses. */
 export interface ProcessOptions<K = unknown, V = unknown> {
   /** The step's name in descriptions, errors and dead letters; unique. */
   readonly name: string

@@ -65,6 +65,7 @@ export interface LateRecords<in K, in V, in V2> {
   readonly right?: SinkTopic<K, V2>
 }
 
+/** A store of a join with settings of its own, in place of its name. */
 export interface JoinStoreSettings extends Omit<
   KeyValueStoreOptions<never, never>,
   'key' | 'value' | 'cached'

@@ -25,7 +25,9 @@ export interface TimeLimitOptions extends BufferLimits {
 
 /** Until when a table with such keys holds its updates back. */
 export interface Suppression<in K> {
+  /** @internal */
   readonly '~rule': (changesForMs: number | undefined) => SuppressionRule
+  /** @internal Holds a type. */
   readonly '~key'?: (key: K) => void
 }
 

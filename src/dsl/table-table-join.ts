@@ -12,6 +12,7 @@ import { storeNameOf } from '../topology/key-value-store.ts'
 import type { AnyTableStoreOption, TableStoreOption } from '../topology/versioned-store.ts'
 import { declareStore, viewOf, type TableFlow } from './flow.ts'
 
+/** Of a join of two tables by the same key. */
 export interface TableTableOptions<K, W> {
   /** Where the result is kept; it is computed on the way where none is given. */
   readonly store?: TableStoreOption<K, NonNullable<W>>

@@ -18,7 +18,9 @@ import { joinTables, type TableTableOptions } from './table-table-join.ts'
  * rows, never deletions. An update that changes nothing is an update all the same.
  */
 export class Table<out K, out V, in S = NonNullable<K>> {
+  /** @internal Holds a type. */
   declare readonly '~serde'?: (key: S) => void
+  /** @internal */
   readonly '~flow': TableFlow
 
   constructor(flow: TableFlow) {

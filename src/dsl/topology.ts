@@ -5,6 +5,7 @@ import type { Topic } from '../topology/topic.ts'
 import type { Topology } from '../topology/topology.ts'
 import { TopologyBuilder } from './builder.ts'
 
+/** What a topology does with records that fail. */
 export interface TopologyOptions {
   /** Where records go that failed, in the same transaction as the offset that passes them. */
   readonly deadLetters?: Topic<Uint8Array, Uint8Array>

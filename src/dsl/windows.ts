@@ -8,6 +8,7 @@ import type {
 import { invalidTopology } from '../topology/invalid-topology.ts'
 import type { SinkTopic } from '../topology/topic.ts'
 
+/** Until when a window takes records, and when it says what came of them. */
 export interface WindowOptions<in K = unknown, in V = unknown> {
   /**
    * How much later than the end of its window a record may come, in stream time; later ones are

@@ -5,11 +5,13 @@ import type { RemoteSerde } from './registry/remote-serde.ts'
  * another type does not compile.
  */
 export interface Serializer<in T> {
+  /** What it throws is a failure of the step that writes. */
   readonly serialize: (value: T) => Uint8Array
   /** Of a serde that has to ask a schema registry. */
   readonly remote?: RemoteSerde
 }
 
+/** Reads the values of a topic or a store. */
 export interface Deserializer<out T> {
   /** May throw: the record then goes where the topology sends records it cannot read. */
   readonly deserialize: (bytes: Uint8Array) => T

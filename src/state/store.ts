@@ -1,11 +1,13 @@
 import type { Headers, Offset } from '../core/record.ts'
 import type { ByteEntry } from './backend.ts'
 
+/** A row and when it was put, by the time of its record. */
 export interface ValueAndTimestamp<out V> {
   readonly value: V
   readonly timestampMs: number
 }
 
+/** A row with its key. */
 export type KeyValue<K, V> = readonly [key: K, value: V]
 
 /**
@@ -14,14 +16,19 @@ export type KeyValue<K, V> = readonly [key: K, value: V]
  */
 export interface ReadOnlyKeyValueStore<in out K, out V> {
   readonly name: string
+  /** The latest value; undefined where there is none. */
   readonly get: (key: K) => V | undefined
+  /** The same, with its timestamp. */
   readonly getWithTimestamp: (key: K) => ValueAndTimestamp<V> | undefined
   /** Both ends inclusive, as in Kafka Streams; null is unbounded. */
   readonly range: (from: K | null, to: K | null) => IterableIterator<KeyValue<K, V>>
+  /** As `range`, from the last key to the first. */
   readonly reverseRange: (from: K | null, to: K | null) => IterableIterator<KeyValue<K, V>>
   /** Every key whose bytes start with the bytes of `prefix`. */
   readonly prefixScan: (prefix: Uint8Array) => IterableIterator<KeyValue<K, V>>
+  /** Every row. */
   readonly all: () => IterableIterator<KeyValue<K, V>>
+  /** How many rows there are, about: updates in a cache may not be counted. */
   readonly approximateCount: () => number
 }
 
@@ -34,11 +41,13 @@ export type FlushListener<K, V> = (
   headers: Headers,
 ) => void
 
+/** A store that can be written. */
 export interface KeyValueStore<in out K, in out V> extends ReadOnlyKeyValueStore<K, V> {
   /** Null deletes. The timestamp is the current record's where none is given. */
   readonly put: (key: K, value: V | null, timestampMs?: number) => void
   /** The value that was there, or undefined after the put. */
   readonly putIfAbsent: (key: K, value: V) => V | undefined
+  /** Puts each entry, in order; a value of null deletes. */
   readonly putAll: (entries: Iterable<KeyValue<K, V | null>>) => void
   /** The value that was there. */
   readonly delete: (key: K) => V | undefined

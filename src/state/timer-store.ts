@@ -1,5 +1,6 @@
 import type { KeyValueStore } from './store.ts'
 
+/** What a timer waits for: stream time, which moves by records, or the time of day. */
 export type TimerClock = 'event-time' | 'wall-clock'
 
 /** A point in time that a key waits for. */

@@ -17,6 +17,7 @@ export interface ReadOnlyVersionedStore<in out K, out V> extends ReadOnlyKeyValu
    * only a latest version that is as old is found.
    */
   readonly get: (key: K, asOfMs?: number) => V | undefined
+  /** The same, with the time since when it holds. */
   readonly getWithTimestamp: (key: K, asOfMs?: number) => ValueAndTimestamp<V> | undefined
   /**
    * A key's versions that held at some time from `fromMs` to `toMs`, both inclusive, earliest
@@ -31,6 +32,7 @@ export interface ReadOnlyVersionedStore<in out K, out V> extends ReadOnlyKeyValu
  */
 export type VersionPlace = 'latest' | 'late' | 'expired'
 
+/** A versioned store that can be written. A put says where in the history it has come. */
 export interface VersionedStore<in out K, in out V>
   extends
     ReadOnlyVersionedStore<K, V>,

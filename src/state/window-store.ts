@@ -12,14 +12,17 @@ export interface ReadOnlyWindowStore<in out K, out V> extends ReadOnlyKeyValueSt
 > {
   /** A key's rows with a start from `fromMs` to `toMs`, both inclusive, earliest first. */
   readonly fetch: (key: K, fromMs: number, toMs: number) => IterableIterator<Row<K, V>>
+  /** As `fetch`, latest first. */
   readonly backwardFetch: (key: K, fromMs: number, toMs: number) => IterableIterator<Row<K, V>>
   /** All keys' rows with a start from `fromMs` to `toMs`, both inclusive. */
   readonly fetchAll: (fromMs: number, toMs: number) => IterableIterator<Row<K, V>>
+  /** As `fetchAll`, latest first. */
   readonly backwardFetchAll: (fromMs: number, toMs: number) => IterableIterator<Row<K, V>>
 }
 
 type Row<K, V> = KeyValue<Windowed<K>, V>
 
+/** A store of windows that can be written. */
 export interface WindowStore<in out K, in out V>
   extends ReadOnlyWindowStore<K, V>, KeyValueStore<Windowed<K>, V> {}
 
@@ -46,6 +49,7 @@ export interface ReadOnlySessionStore<in out K, out V> extends ReadOnlyKeyValueS
   readonly fetchEnded: (fromMs: number, toMs: number) => IterableIterator<Row<K, V>>
 }
 
+/** A store of sessions that can be written. */
 export interface SessionStore<in out K, in out V>
   extends ReadOnlySessionStore<K, V>, KeyValueStore<Windowed<K>, V> {}
 

@@ -7,8 +7,11 @@ import type { Operator, OperatorContext, ProcessorContext } from './processor.ts
  * in every thread, on every record, and decides what to put.
  */
 export interface GlobalProcessor<in K, in V> {
+  /** Before the first record, once in each thread. */
   readonly init?: (context: GlobalProcessorContext) => void
+  /** Each record of the topic; what it puts is the store. */
   readonly process: (record: StreamRecord<K, V>, context: GlobalProcessorContext) => void
+  /** When the thread ends. */
   readonly close?: () => void
 }
 

@@ -9,6 +9,7 @@ import type { SerdeFor } from './serde-for.ts'
 
 export type { KeyValueStoreSpec }
 
+/** How the rows of a store are written, and where they are kept. */
 export interface KeyValueStoreOptions<K, V> {
   readonly key: Serde<K>
   readonly value: Serde<V>

@@ -20,9 +20,12 @@ export interface Change<out V = unknown> {
   readonly isLate?: true
 }
 
+/** Which time a scheduled callback goes by: that of the records, or that of the wall clock. */
 export type PunctuationType = 'stream-time' | 'wall-clock'
 
+/** What was scheduled, to be taken back. */
 export interface Cancellable {
+  /** It is not called any more. */
   readonly cancel: () => void
 }
 
@@ -123,13 +126,16 @@ export type OperatorFactory = (context: OperatorContext) => Operator
 
 /** The public processor API, as in Kafka Streams (KIP-478). */
 export interface Processor<in KIn, in VIn, KOut, VOut> {
+  /** Before the first record of a task; the place to schedule callbacks. */
   readonly init?: (context: ProcessorContext<KOut, VOut>) => void
+  /** Each record of the task, one after the other. */
   readonly process: (record: StreamRecord<KIn, VIn>, context: ProcessorContext<KOut, VOut>) => void
   /**
    * A timer that was set came due. Never while a record is processed; the timer's key is the
    * current one.
    */
   readonly onTimer?: (timer: Timer<KIn>, context: ProcessorContext<KOut, VOut>) => void
+  /** When the task ends here. Stores may still be read. */
   readonly close?: () => void
 }
 
@@ -145,17 +151,23 @@ export interface KeyTimers {
   readonly cancel: (name: string) => void
 }
 
+/** What a processor can do: forward, keep, wait, look at the time. */
 export interface ProcessorContext<in KOut, in VOut> {
   /** Headers of the record being processed are kept where the forwarded one has none of its own. */
   readonly forward: (record: ForwardedRecord<KOut, VOut>) => void
+  /** To the stream that `sideOutput(tag)` of what `process` returns gives. */
   readonly sideOutput: <K, V>(tag: SideOutput<K, V>, record: ForwardedRecord<K, V>) => void
   /** One that the step declared, or a global one, which refuses to be written. */
   readonly store: <K, V>(name: string) => KeyValueStore<K, V>
   /** One that every thread keeps of a topic; it need not be declared. */
   readonly globalStore: <K, V>(name: string) => ReadOnlyKeyValueStore<K, V>
+  /** A store of windows that the step declared. */
   readonly windowStore: <K, V>(name: string) => WindowStore<K, V>
+  /** A store of sessions that the step declared. */
   readonly sessionStore: <K, V>(name: string) => SessionStore<K, V>
+  /** A versioned store that the step declared. */
   readonly versionedStore: <K, V>(name: string) => VersionedStore<K, V>
+  /** Calls back every so often. Not durable: a task that moves schedules anew in `init`. */
   readonly schedule: (
     interval: import('../core/duration.ts').Duration,
     type: PunctuationType,
@@ -163,6 +175,7 @@ export interface ProcessorContext<in KOut, in VOut> {
   ) => Cancellable
   /** Needs a store for them: `process(…, { name, timers: 'reminders' })`. */
   readonly timers: KeyTimers
+  /** Asks for a commit soon. */
   readonly commit: () => void
   readonly streamTimeMs: number
   readonly wallClockMs: number
@@ -172,6 +185,7 @@ export interface ProcessorContext<in KOut, in VOut> {
     { readonly topic: string; readonly partition: number; readonly offset: number } | undefined
 }
 
+/** A record for the next steps; time and headers are those of the record at hand by default. */
 export interface ForwardedRecord<out K, out V> {
   readonly key: K
   readonly value: V

@@ -6,6 +6,7 @@ import type { SerdeFor } from './serde-for.ts'
 
 export type { VersionedStoreSpec }
 
+/** Of a store that knows what its rows were. */
 export interface VersionedStoreOptions<K, V> extends Omit<KeyValueStoreOptions<K, V>, 'cached'> {
   /**
    * How far back a version can be asked for, and put, in event time: what comes later than that is

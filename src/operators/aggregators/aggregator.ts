@@ -20,14 +20,19 @@ export interface AggregatorDefinition<in V, in out A, out R> {
  * its own business: JSON, in the store that is named.
  */
 export interface Aggregator<in V, out R> {
+  /** What a new key, window or group starts from. */
   readonly initial: () => unknown
+  /** The state with one more value. */
   readonly add: (value: V, state: never, meta: Meta) => unknown
+  /** The state of two sessions that have become one. */
   readonly merge: (earlier: never, later: never) => unknown
+  /** What the state says. */
   readonly result: (state: never) => R
 }
 
 /** One that can take back what it was given, and so be used on the groups of a table. */
 export interface ReversibleAggregator<in V, out R> extends Aggregator<V, R> {
+  /** The state without a value that was added before. */
   readonly subtract: (value: V, state: never, meta: Meta) => unknown
 }
 

@@ -12,6 +12,7 @@ import { timedAdd, timedMerge, type Bounds, type TimedList } from './timed-list.
 /** The number of a value; null where it has none, and is left out. */
 export type NumberOf<in V> = (value: V, meta: Meta) => number | null | undefined
 
+/** Limits an aggregate to the newest values. */
 export interface LastOption {
   /** Of so many values only: those with the largest timestamps. Their numbers are kept. */
   readonly last: number

@@ -2,6 +2,7 @@ import type { Meta } from '../../core/record.ts'
 import { aggregatorOf, checkedSize, numberOf, type Aggregator } from './aggregator.ts'
 import type { NumberOf } from './numbers.ts'
 
+/** How many of the best are kept. */
 export interface TopOptions {
   /** How many values to keep. */
   readonly size: number

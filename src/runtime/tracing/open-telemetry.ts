@@ -4,12 +4,15 @@
  */
 export interface OpenTelemetry {
   readonly trace: {
+    /** OpenTelemetry's own, as the next ones are. */
     readonly getTracer: (name: string, version?: string) => Tracer
     /** Takes a span of its own only, which may come to have more members than we know. */
     readonly setSpan: (context: SpanScope, span: never) => SpanScope
+    /** For a span that came with a record. */
     readonly setSpanContext: (context: SpanScope, spanContext: SpanContext) => SpanScope
   }
   readonly context: {
+    /** Runs the work with a span as the active one. */
     readonly with: <A>(
       context: SpanScope,
       work: (argument: A) => void,

@@ -7,6 +7,7 @@ import { avroCodec, type LogicalTypes } from './avro-codec.ts'
 /** As in the Avro specification, JSON as a value. */
 export type AvroSchema = schema.AvroSchema
 
+/** Of the serdes that `avro` makes. */
 export interface AvroOptions extends RegistrySerdeOptions {
   /** Classes for logical types, by name (`timestamp-millis`); see avsc's `LogicalType`. */
   readonly logicalTypes?: LogicalTypes

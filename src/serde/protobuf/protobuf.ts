@@ -3,6 +3,7 @@ import { registrySerde, type RegistrySerdeOptions } from '../registry/registry-s
 import type { Serde } from '../serde.ts'
 import { protobufCodec } from './protobuf-codec.ts'
 
+/** Of the serdes that `protobuf` makes. */
 export interface ProtobufOptions extends RegistrySerdeOptions {
   /** Which message of the schema the records are: `shop.Order`; by default the first. */
   readonly message?: string

@@ -9,6 +9,7 @@ import { topicNameStrategy, type SubjectNameStrategy } from './subject-name.ts'
 const MAGIC_BYTE = 0
 const HEADER_BYTES = 5
 
+/** How a serde finds its schema in a registry. */
 export interface RegistrySerdeOptions {
   /** The subject, or how it is called after topic and record; `<topic>-value` by default. */
   readonly subject?: string | SubjectNameStrategy
