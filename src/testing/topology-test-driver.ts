@@ -23,6 +23,7 @@ const TURNS = 3
 /** For all drivers: topics, and so their serdes, are shared by the topologies that use them. */
 const schemas = new MemoryRegistry()
 
+/** How a topology is run in a test. */
 export interface TestDriverOptions {
   /** Where the wall clock begins; default 0. */
   readonly startMs?: number
@@ -37,6 +38,7 @@ export interface TestDriverOptions {
   readonly tracing?: OpenTelemetry
 }
 
+/** When a record was made, its headers, and where it lies. */
 export interface SendOptions {
   /** Default: the wall clock. */
   readonly timestampMs?: number
@@ -45,7 +47,9 @@ export interface SendOptions {
   readonly partition?: number
 }
 
+/** A topic to send records to. */
 export interface TestInput<K, V> {
+  /** Resolves when the record has gone through every step, and is committed. */
   readonly send: (key: K | null, value: V | null, options?: SendOptions) => Promise<void>
   /** Bytes as they are, for records that cannot be read. */
   readonly sendBytes: (
@@ -55,6 +59,7 @@ export interface TestInput<K, V> {
   ) => Promise<void>
 }
 
+/** A record as it was written to a topic. */
 export interface TestRecord<K, V> {
   readonly key: K
   readonly value: V
@@ -68,8 +73,11 @@ export interface TestRecord<K, V> {
  * which it was written.
  */
 export interface TestOutput<K, V> {
+  /** With timestamps, headers and partitions. */
   readonly records: () => readonly TestRecord<K, V>[]
+  /** The values alone. */
   readonly values: () => readonly V[]
+  /** Pairs of key and value. */
   readonly keyValues: () => readonly (readonly [key: K, value: V])[]
   /** Sends each record on, with its timestamp and headers: to another topology, for example. */
   readonly pipeTo: (input: Pick<TestInput<K, V>, 'send'>) => Promise<void>
@@ -84,8 +92,11 @@ export class TopologyTestDriver implements AsyncDisposable {
   readonly #topology: Topology
   readonly #clock: ManualClock
   readonly #serdes = new RemoteSerdes(schemas, silentLogger)
+  /** Looked up once: a topology never changes, and every record that is sent asks. */
+  readonly #asksRegistry: boolean
   #opened: Promise<void> | undefined
   readonly #tasks: DriverTasks
+  /** What was dropped, skipped, dead-lettered and tried again so far. */
   readonly counters: Readonly<ThreadCounters>
 
   constructor(topology: Topology, options: TestDriverOptions = {}) {
@@ -96,10 +107,12 @@ export class TopologyTestDriver implements AsyncDisposable {
     this.#clock = clock
     this.counters = counters
     const serdes = this.#serdes
+    this.#asksRegistry = serdes.areNeededBy(topology)
     const how = { topology, partitions, cacheMaxBytes, tracing }
     this.#tasks = new DriverTasks({ ...how, clock, counters, serdes })
   }
 
+  /** Where records of a topic come in. A topic that the topology does not read is refused. */
   input<K, V>(topic: Topic<K, V>): TestInput<K, V> {
     const known = this.#tasks.inputTopics
     if (!known.includes(topic.name)) throw notRead(topic.name, known)
@@ -145,16 +158,13 @@ export class TopologyTestDriver implements AsyncDisposable {
     while (this.#tasks.underWay > 0) await yieldToEventLoop()
   }
 
-  get #asksRegistry(): boolean {
-    return this.#serdes.areNeededBy(this.#topology)
-  }
-
   /** Its serdes have their ids from a registry in memory, which knows every schema. */
   #open(): Promise<void> {
     this.#opened ??= this.#serdes.openAll(this.#topology)
     return this.#opened
   }
 
+  /** What was written to a topic. */
   output<K, V>(topic: Topic<K, V>): TestOutput<K, V> {
     const records = (): readonly TestRecord<K, V>[] =>
       this.#tasks.topics
@@ -250,6 +260,7 @@ export class TopologyTestDriver implements AsyncDisposable {
     return describeAsText(this.#topology)
   }
 
+  /** Closes the topology and its stores. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#tasks.close()
     await Promise.resolve()
