@@ -152,6 +152,7 @@ export class Application implements AsyncDisposable {
     this.#pool.pause(true)
   }
 
+  /** Goes on where `pause` has stopped. */
   resume(): void {
     this.#pool.pause(false)
   }
