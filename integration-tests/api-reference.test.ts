@@ -1,4 +1,4 @@
-/** `npm run docs`: it fails where something that is exported is not explained, or a link is dead. */
+/** `npm run docs`: it fails where what is exported is not explained, or a link is dead. */
 import { existsSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
