@@ -86,3 +86,39 @@ test('a partition with a standby resumes at once, and no visit is counted twice'
   )
   expect(withStandby).toBeLessThan(6_000)
 })
+
+test('while tasks move to a newcomer, every partition goes on', async () => {
+  await using kafka = await startKafka({ own: true })
+  await using port = await connectTo(kafka.brokers)
+  await createTopics(port, [visits.name, seen.name], PARTITIONS)
+  await writeRows(port, ROWS)
+  const applicationId = 'visits-that-move'
+  await using instances = new Instances({
+    brokers: kafka.brokers.join(','),
+    'application-id': applicationId,
+    'acceptable-lag': '1000',
+  })
+  const one = await instances.start()
+  await settled(port, applicationId, [one])
+  const gapsMs: number[] = []
+  {
+    await using traffic = await Traffic.begin(port, ROWS)
+    await systemClock.sleep(2_000)
+    const startMs = systemClock.nowMs()
+    const two = await instances.start()
+    await expect
+      .poll(async () => (await two.running()).length, { timeout: 120_000, interval: 50 })
+      .toBe(PARTITIONS / 2)
+    await systemClock.sleep(1_000)
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      gapsMs.push(traffic.longestGapMs(partition, startMs))
+    }
+    await settled(port, applicationId, [one, two])
+    expect(two.worker.output()).toContain('warmed up: joining again')
+  }
+  await expect
+    .poll(async () => (await readAll(port, seen.name)).length, { timeout: 30_000 })
+    .toBe((await readAll(port, visits.name)).length)
+  process.stdout.write(`${JSON.stringify({ rows: ROWS, longestGapMs: gapsMs })}\n`)
+  expect(Math.max(...gapsMs)).toBeLessThan(5_000)
+})
