@@ -44,11 +44,17 @@ const run = (file, args, cwd) =>
       child.kill('SIGHUP')
       process.exit(1)
     }, LOOK_MS)
-    child.once('error', reject)
-    child.once('exit', (code, signal) => {
+    const ended = () => {
       clearInterval(look)
       process.off('SIGINT', wait)
       process.off('SIGTERM', forward)
+    }
+    child.once('error', (error) => {
+      ended()
+      reject(error)
+    })
+    child.once('exit', (code, signal) => {
+      ended()
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1))
     })
   })

@@ -67,6 +67,8 @@ export class GroupMembership {
   /** Ours at the coordinator, also between generations; empty before the first join. */
   #memberId = ''
   #joining = false
+  /** Resolves when the join that is under way has ended, either way. */
+  #joinEnded: Promise<void> = Promise.resolve()
   /** Set when a leave overtook a join: its answer makes a member that nobody wants. */
   #left = false
 
@@ -110,6 +112,8 @@ export class GroupMembership {
     assert(!this.#joining, 'one join at a time')
     if (this.#closing.signal.aborted) throw closedError()
     this.#joining = true
+    const ended = Promise.withResolvers<void>()
+    this.#joinEnded = ended.promise
     this.#left = false
     if (this.#state === 'stable') this.#moveTo('rebalancing')
     let pauseMs = REJOIN_PAUSE_INITIAL_MS
@@ -127,7 +131,21 @@ export class GroupMembership {
       }
     } finally {
       this.#joining = false
+      ended.resolve()
     }
+  }
+
+  /**
+   * The same member in a later generation, waiting at most so long for a join that is under way.
+   * Undefined where there is none: nothing done as the earlier one may be committed then.
+   */
+  async successorOf(earlier: GroupMember, withinMs: number): Promise<GroupMember | undefined> {
+    const over = new AbortController()
+    await Promise.race([this.#joinEnded, this.#options.clock.sleep(withinMs, over.signal)])
+    over.abort()
+    const member = this.#member
+    if (member === undefined || member.memberId !== earlier.memberId) return undefined
+    return member.generation > earlier.generation ? member : undefined
   }
 
   async #joinAndSync(

@@ -14,10 +14,11 @@ import {
 import { BatchBuilder } from '../wire/batch-builder.ts'
 import { HEADER_BYTES } from '../wire/batch-format.ts'
 import { answeredWithin } from './answered-within.ts'
+import { inGenerationOf, noSuccessor, type SuccessorOf } from './generations.ts'
 import type { OutgoingTopic } from './outgoing-topic.ts'
 import { OutgoingTopics } from './outgoing-topics.ts'
 import { closedError, noSuchPartition, tooLarge } from './producer-errors.ts'
-import { retrying, wasRefusedOrLost, type RetryPolicy } from './retrying.ts'
+import { repeating, retrying } from './retrying.ts'
 import { Sender } from './sender.ts'
 import { Transaction } from './transaction.ts'
 
@@ -28,8 +29,6 @@ const REQUEST_TIMEOUT_MS = 30_000
 const DELIVERY_TIMEOUT_MS = 120_000
 /** An earlier transaction of this id may have to be ended first. */
 const INIT_TIMEOUT_MS = 60_000
-const RETRY_INITIAL_MS = 1
-const RETRY_MAX_MS = 20
 
 export interface RecordProducerOptions {
   readonly port: KafkaPort
@@ -112,7 +111,7 @@ export class RecordProducer {
     this.#throwIfFailed()
     assert(this.#refusal !== undefined, 'a producer is initialised once')
     const { port, clock, transactionalId, transactionTimeoutMs } = this.#options
-    const producer = await retrying(clock, retryFor(INIT_TIMEOUT_MS), () =>
+    const producer = await retrying(clock, repeating(INIT_TIMEOUT_MS), () =>
       this.#answered(port.initProducerId(transactionalId, transactionTimeoutMs)),
     )
     this.#throwIfFailed()
@@ -236,19 +235,27 @@ export class RecordProducer {
    * (KIP-447), else the offsets after the records. A transaction without records and offsets is
    * none.
    *
-   * Rejects with a `KafkaError` of kind `rejoin` when the member is not in its generation any more,
+   * The group may begin a new generation meanwhile; `successorOf` then tells in which one the
+   * offsets are to be sent again. Rejects with a `KafkaError` of kind `rejoin` when it tells none,
    * `fenced` when another producer took over, and with {@link OUTCOME_UNKNOWN} (kind `network`)
    * when it may or may not be committed: then only a new producer's `init` decides.
    */
-  async commit(offsets: readonly CommittedOffset[], member: GroupMember): Promise<void> {
+  async commit(
+    offsets: readonly CommittedOffset[],
+    member: GroupMember,
+    successorOf: SuccessorOf = noSuccessor,
+  ): Promise<void> {
     if (this.#transaction === undefined) {
       await this.flush()
-      if (offsets.length > 0) await this.#commitOffsets(offsets, member)
+      if (offsets.length === 0) return
+      await inGenerationOf(member, successorOf, (each) => this.#commitOffsets(offsets, each))
       return
     }
     await this.#endTransaction(async (transaction, sender) => {
       await this.flush()
-      await transaction.addOffsets(sender.producer, offsets, member)
+      await inGenerationOf(member, successorOf, (each) =>
+        transaction.addOffsets(sender.producer, offsets, each),
+      )
       return await transaction.commit(sender.producer)
     })
   }
@@ -334,7 +341,7 @@ export class RecordProducer {
   /** Says the same each time, so it is sent again also when the answer was lost. */
   async #commitOffsets(offsets: readonly CommittedOffset[], member: GroupMember): Promise<void> {
     const { port, clock } = this.#options
-    await retrying(clock, retryFor(this.#requestTimeoutMs), () =>
+    await retrying(clock, repeating(this.#requestTimeoutMs), () =>
       this.#answered(port.offsetCommit(member, offsets)),
     )
   }
@@ -389,12 +396,5 @@ export class RecordProducer {
     this.#options.onProgress()
   }
 }
-
-const retryFor = (timeoutMs: number): RetryPolicy => ({
-  initialMs: RETRY_INITIAL_MS,
-  maxMs: RETRY_MAX_MS,
-  timeoutMs,
-  cures: wasRefusedOrLost,
-})
 
 const isAbortable = ({ kind }: KafkaError): boolean => kind === 'abortable' || kind === 'rejoin'

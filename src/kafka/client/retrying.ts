@@ -18,6 +18,12 @@ export const wasRefused = (error: KafkaError): boolean =>
 export const wasRefusedOrLost = (error: KafkaError): boolean =>
   wasRefused(error) || error.kind === 'network'
 
+/** Of a request that says the same each time, so that a lost answer does not matter. */
+export const repeating = (timeoutMs: number): RetryPolicy => ({
+  ...{ initialMs: 1, maxMs: 20, timeoutMs },
+  cures: wasRefusedOrLost,
+})
+
 /**
  * Runs `attempt` until it succeeds, until a failure is not curable, or until time is up or the
  * signal aborts: then the last failure is thrown.

@@ -3,6 +3,7 @@ import { StreamsError } from '../../core/errors.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
 import type { RecentWork } from '../../core/recent-work.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
+import type { SuccessorOf } from '../../kafka/client/generations.ts'
 import type { RecordProducer } from '../../kafka/client/producer.ts'
 import type { GroupMember } from '../../kafka/port.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
@@ -18,6 +19,8 @@ export interface CommitterOptions {
   readonly dirtyBytesMax: number
   /** As the group knows us now; undefined while it does not. */
   readonly member: () => GroupMember | undefined
+  /** The same in a later generation, when the group moved on during a commit. */
+  readonly successorOf: SuccessorOf
 }
 
 /**
@@ -89,6 +92,7 @@ export class Committer {
     await producer.commit(
       toCommit.flatMap((task) => task.offsetsToCommit()),
       member,
+      this.#options.successorOf,
     )
     for (const task of toCommit) task.committed()
     counters.commits += 1

@@ -1,5 +1,4 @@
 import type { Clock } from '../../core/clock.ts'
-import type { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { Committer } from '../commit/committer.ts'
 import type { GlobalReader } from '../global/global-reader.ts'
 import type { Rebalancer } from './rebalancer.ts'
@@ -12,7 +11,6 @@ export interface PaceParts {
   readonly tasks: TaskRegistry
   readonly committer: Committer
   readonly rebalancer: Rebalancer
-  readonly membership: GroupMembership
   readonly globals: GlobalReader
 }
 
@@ -44,8 +42,7 @@ export class Pace {
   }
 
   get mayCommit(): boolean {
-    const { rebalancer, membership } = this.#parts
-    return !rebalancer.isJoining && membership.state !== 'lost'
+    return this.#parts.rebalancer.mayCommit
   }
 
   get waitMs(): number {

@@ -119,6 +119,69 @@ test('what a task does while the group agrees is committed before it moves', asy
   })
 })
 
+test('while the group waits for a member, the others go on committing', async () => {
+  await play(words, async ({ simulation, start, write, committed, running }) => {
+    const [one, two] = [start('one'), start('two')]
+    await running(one, two)
+    write(4)
+    await committed()
+    const { faults } = simulation.cluster
+    faults.delay(({ api, clientId }) => api === 'joinGroup' && clientId === 'two', 700)
+    const third = start('third')
+    const joins = faults.count(({ api, clientId }) => api === 'joinGroup' && clientId === 'one')
+    await simulation.until(
+      () => faults.count(({ api, clientId }) => api === 'joinGroup' && clientId === 'one') > joins,
+      'one joins again',
+    )
+    const before = one.thread.snapshot().counters.commits
+    write(3)
+    await simulation.clock.sleep(200)
+    expect(one.thread.state).toBe('rebalancing')
+    expect(one.thread.snapshot().counters.commits).toBeGreaterThan(before)
+    await running(one, two, third)
+    for (const life of [one, two, third]) {
+      expect(life.thread.snapshot().counters.migrations).toBe(0)
+    }
+    expect(simulation.overlaps).toEqual([])
+  })
+})
+
+test('a commit that a new generation overtakes is sent again in it', async () => {
+  for (const guarantee of ['exactly-once', 'at-least-once'] as const) {
+    await play(words, async ({ simulation, start, write, committed, running }) => {
+      const first = start('first', { guarantee })
+      write(4)
+      await committed()
+      const { faults } = simulation.cluster
+      const isCommit = (api: string): boolean => api === 'txnOffsetCommit' || api === 'offsetCommit'
+      const generation = (): number => simulation.cluster.groupState('word-count')?.generation ?? 0
+      const sentIn: number[] = []
+      faults.onRequest(({ api, clientId }) => api === 'joinGroup' && clientId === 'first', {
+        before: () => {
+          // It goes in while the group waits for the answers of others, and arrives afterwards.
+          faults.delay(({ api, clientId }) => isCommit(api) && clientId === 'first', 150)
+          return undefined
+        },
+      })
+      faults.onRequest(({ api, clientId }) => isCommit(api) && clientId === 'first', {
+        before: () => {
+          sentIn.push(generation())
+          return undefined
+        },
+      })
+      faults.delay(({ api, clientId }) => api === 'joinGroup' && clientId === 'first', 100)
+      const second = start('second', { guarantee })
+      await simulation.until(() => first.thread.state === 'rebalancing', 'the group rebalances')
+      write(3)
+      await running(first, second)
+      await committed()
+      expect(new Set(sentIn).size).toBeGreaterThan(1)
+      expect(first.thread.snapshot().counters.migrations).toBe(0)
+      expect(simulation.overlaps).toEqual([])
+    })
+  }
+})
+
 test('a thread that leaves hands its work over at once', async () => {
   await play(words, async ({ simulation, start, write, committed, running }) => {
     const [one, two] = [start('one'), start('two')]

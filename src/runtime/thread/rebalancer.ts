@@ -39,8 +39,10 @@ export interface RebalancerOptions {
   readonly tasks: TaskRegistry
   readonly standbys: Standbys
   readonly storage: LocalStorage
-  /** Commits and checkpoints everything; before tasks are given up. */
-  readonly commitAll: () => Promise<void>
+  /** Commits everything. */
+  readonly commit: () => Promise<void>
+  /** Commits everything and checkpoints these tasks, before they are given up. */
+  readonly commitAll: (of: readonly TaskId[]) => Promise<void>
   /** Abandons all that is not committed. */
   readonly abandon: () => Promise<void>
   /** Committed offsets can be read, and are not those of a coordinator that was replaced. */
@@ -57,8 +59,9 @@ export interface RebalancerOptions {
  * Cooperative rebalancing (KIP-429): tasks run on while the group agrees. A task that moves is
  * given up (committed, closed) after one generation and taken by its new owner in the next.
  *
- * Between JoinGroup and the answer to SyncGroup nothing is committed: the generation changes under
- * it. So a commit comes before each join and, for what was processed meanwhile, after it.
+ * Commits go on in the old generation while JoinGroup waits for the other members, which may take
+ * seconds. From its answer to that of SyncGroup there is no generation to commit in; a commit that
+ * is refused because it crossed that line is sent again in the new one.
  */
 export class Rebalancer {
   readonly #options: RebalancerOptions
@@ -83,9 +86,15 @@ export class Rebalancer {
     this.#watch = new InputWatch(options)
   }
 
-  /** While true nothing may be committed. */
   get isJoining(): boolean {
     return this.#joining || this.#joined !== undefined
+  }
+
+  /** Not while the group does not know us, or as somebody else than whom our work was done by. */
+  get mayCommit(): boolean {
+    const { member, state } = this.#options.membership
+    if (this.#joined !== undefined || state === 'lost') return false
+    return !this.#joining || (member !== undefined && member.memberId === this.#memberId)
   }
 
   /** One look at the membership, from the loop. */
@@ -98,16 +107,16 @@ export class Rebalancer {
     if (this.#reopening) await this.#reopenAssigned()
     if (this.#joined !== undefined) await this.#apply(this.#joined)
     if (this.#joining) return
-    const { membership, commitAll } = this.#options
+    const { membership, commit } = this.#options
     switch (membership.state) {
       case 'stable':
         if (!this.#rejoin && !this.#isWarm() && !this.#watch.hasChanged()) return
-        await commitAll()
+        await commit()
         break
       case 'unjoined':
         break
       case 'rebalancing':
-        await commitAll()
+        await commit()
         break
       case 'lost':
         await this.#leaveAll()
@@ -209,7 +218,7 @@ export class Rebalancer {
       (id) => !active.includes(id) && !isSame(standbys.planOf(id), planned.get(id)),
     )
     await standbys.close(dropped, true)
-    if (revoked.length > 0) await commitAll()
+    if (revoked.length > 0) await commitAll(revoked)
     for (const id of revoked) {
       const plan = planned.get(id)
       if (plan === undefined) await tasks.close([id])

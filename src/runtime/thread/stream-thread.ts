@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { assert } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { TaskId } from '../../core/task-id.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
 import type { LeaveOptions } from '../../kafka/client/group-membership.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
@@ -67,7 +68,8 @@ export class StreamThread {
       ...options,
       stopping: this.#stopping.signal,
       ended: this.#ended.signal,
-      commitAll: () => this.#commitAll(),
+      commit: () => this.#commit(),
+      commitAll: (of) => this.#commitAll(of),
       abandon: () => this.#abandon(),
     })
   }
@@ -200,9 +202,12 @@ export class StreamThread {
     this.#parts.purge.afterCommit(running)
   }
 
-  async #commitAll(): Promise<void> {
+  /** And checkpoints these tasks; default: all. */
+  async #commitAll(of?: readonly TaskId[]): Promise<void> {
     await this.#commit()
-    await this.#parts.committer.checkpoint(this.#parts.tasks.running, this.#parts.outgoing.producer)
+    const { tasks, committer, outgoing } = this.#parts
+    const given = tasks.running.filter(({ id }) => of?.includes(id) ?? true)
+    await committer.checkpoint(given, outgoing.producer)
   }
 
   /**
@@ -251,12 +256,13 @@ export class StreamThread {
     this.#options.logger.warn({ err: error }, 'the last commit failed: its work will be done again')
   }
 
-  /** A join that is under way has to end before there can be a commit. */
+  /** A join that is about to end has to, before there can be a commit. */
   async #finishRebalance(): Promise<void> {
     const { clock } = this.#options
     const untilMs = clock.nowMs() + REBALANCE_AT_SHUTDOWN_MS
     while (
       this.#parts.rebalancer.isJoining &&
+      !this.#parts.pace.mayCommit &&
       clock.nowMs() < untilMs &&
       !this.#ended.signal.aborted
     ) {

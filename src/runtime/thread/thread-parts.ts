@@ -1,6 +1,8 @@
 import { newThreadCounters } from '../../core/metrics.ts'
+import type { TaskId } from '../../core/task-id.ts'
 import { Wakeup } from '../../core/wakeup.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
+import type { SuccessorOf } from '../../kafka/client/generations.ts'
 import { GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import { Committer } from '../commit/committer.ts'
@@ -26,7 +28,8 @@ export interface ThreadPartsOptions extends StreamThreadOptions {
   readonly stopping: AbortSignal
   /** Aborts when it must have ended: from then on nothing is waited for. */
   readonly ended: AbortSignal
-  readonly commitAll: () => Promise<void>
+  readonly commit: () => Promise<void>
+  readonly commitAll: (of?: readonly TaskId[]) => Promise<void>
   readonly abandon: () => Promise<void>
 }
 
@@ -68,7 +71,10 @@ export class ThreadParts {
     this.outgoing = new Outgoing({ ...shared, config, topology, stopping })
     const work = this.vitals.committing
     const member = () => this.membership.member
-    this.committer = new Committer({ ...config, clock, counters, work, member })
+    // Before Kafka ends the transaction that is to be committed.
+    const patienceMs = config.transactionTimeoutMs / 2
+    const successorOf: SuccessorOf = (earlier) => this.membership.successorOf(earlier, patienceMs)
+    this.committer = new Committer({ ...config, clock, counters, work, member, successorOf })
     const resetOf = resetPolicies(topology, applicationId)
     const positions: Positions = { port, clock, logger, applicationId, resetOf }
     const until = config.until ?? {}
