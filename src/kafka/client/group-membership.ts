@@ -217,8 +217,13 @@ export class GroupMembership {
     const memberId = this.#memberId
     const generation = this.#member?.generation ?? -1
     await this.close()
-    if (!this.#left || memberId === '') return
-    const { groupId, instanceId } = this.#options
+    if (memberId === '') return
+    const { groupId, instanceId, logger, sessionTimeoutMs } = this.#options
+    if (!this.#left) {
+      logger.info({ instanceId, sessionTimeoutMs }, 'a static member goes, and may come back')
+      return
+    }
+    logger.info({ reason }, 'leaving the group')
     await this.#sayGoodbye({ groupId, memberId, generation, instanceId }, reason)
   }
 

@@ -98,7 +98,7 @@ export async function leaderAssignment(
     // Within one process nothing has to be brought anywhere.
     extents: isOneProcess(accepted) ? new Map() : await taskExtents(options, plan, created),
   })
-  logAssigned(logger, members.length, plan, assigned)
+  logAssigned(options, members.length, plan, assigned, accepted.map(threadName))
   return new Map([
     ...refused.map(({ memberId, error }) => [memberId, refusal(error)] as const),
     ...written(plan, accepted, assigned, threads),
@@ -166,10 +166,11 @@ function processesOf(
 
 /** What somebody needs to follow a rebalance in the log. */
 function logAssigned(
-  logger: Logger,
+  { logger, threads }: LeaderOptions,
   members: number,
   { tasks }: PartitionPlan,
   assigned: ReadonlyMap<string, MemberAssignment>,
+  now: readonly ThreadName[],
 ): void {
   const given = [...assigned.values()]
   const active = given.reduce((sum, each) => sum + each.active.length, 0)
@@ -178,6 +179,8 @@ function logAssigned(
   logger.info(
     {
       members,
+      joined: now.filter((each) => !threads.includes(each)),
+      gone: threads.filter((each) => !now.includes(each)),
       tasks: tasks.length,
       waiting: tasks.length - active,
       standbys: following - warmUps.length,

@@ -4,7 +4,7 @@ import type { Logger } from '../../core/logger.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
-import type { GroupMembership } from '../../kafka/client/group-membership.ts'
+import type { Assign, GroupMembership } from '../../kafka/client/group-membership.ts'
 import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { FleetConfig } from '../assignment/assignor.ts'
@@ -72,6 +72,9 @@ export class Rebalancer {
   #rejoin = false
   #reopening = false
   #memberId = ''
+  /** When the join under way, or the last one, began. */
+  #joinedAtMs = 0
+  #leads = false
   /** What the group last gave us. */
   #assigned: readonly AssignedTask[] = []
   /** The threads of the group. */
@@ -108,21 +111,27 @@ export class Rebalancer {
     if (this.#joined !== undefined) await this.#apply(this.#joined)
     if (this.#joining) return
     const { membership, commit } = this.#options
-    switch (membership.state) {
+    const reason = this.#reasonToJoin()
+    if (reason === undefined) return
+    if (membership.state === 'lost') await this.#leaveAll()
+    else if (membership.state !== 'unjoined') await commit()
+    this.#startJoin(reason)
+  }
+
+  /** In words, for the log and for the coordinator's (KIP-800); undefined: there is none. */
+  #reasonToJoin(): string | undefined {
+    switch (this.#options.membership.state) {
       case 'stable':
-        if (!this.#rejoin && !this.#isWarm() && !this.#watch.hasChanged()) return
-        await commit()
-        break
+        if (this.#rejoin) return 'tasks that are to move have been closed'
+        if (this.#isWarm()) return 'a copy is warm enough for its task to move'
+        return this.#watch.hasChanged() ? 'the topics that are read have changed' : undefined
       case 'unjoined':
-        break
+        return 'the thread starts'
       case 'rebalancing':
-        await commit()
-        break
+        return 'the group rebalances'
       case 'lost':
-        await this.#leaveAll()
-        break
+        return 'its membership was lost'
     }
-    this.#startJoin()
   }
 
   /** Others may have our tasks by now, other threads of our process the files of what we follow. */
@@ -141,20 +150,18 @@ export class Rebalancer {
     return true
   }
 
-  #startJoin(): void {
-    const { membership } = this.#options
+  #startJoin(reason: string): void {
+    const { membership, logger, clock } = this.#options
+    logger.info({ reason }, 'joining the group')
+    this.#joinedAtMs = clock.nowMs()
+    this.#leads = false
     this.#rejoin = false
     this.#warmUps = []
     this.#watch.forget()
     this.#joining = true
     this.#memberId = membership.member?.memberId ?? ''
     membership
-      .join(this.#subscription(), (members) => {
-        const { fleet } = this.#options
-        const onPlan = (plan: PartitionPlan): void => this.#watch.follow(plan)
-        const threads = this.#threads
-        return leaderAssignment({ ...this.#options, ...fleet, onPlan, threads }, members)
-      })
+      .join(this.#subscription(), this.#assign, reason)
       .then((bytes) => {
         this.#joined = parseAssignment(bytes)
       })
@@ -165,6 +172,14 @@ export class Rebalancer {
         this.#joining = false
         this.#options.onEvent()
       })
+  }
+
+  /** As the leader of this generation. */
+  readonly #assign: Assign = (members) => {
+    this.#leads = true
+    const onPlan = (plan: PartitionPlan): void => this.#watch.follow(plan)
+    const threads = this.#threads
+    return leaderAssignment({ ...this.#options, ...this.#options.fleet, onPlan, threads }, members)
   }
 
   #subscription(): Uint8Array {
@@ -204,7 +219,8 @@ export class Rebalancer {
     const revoked = tasks.ids.filter((id) => !isSame(tasks.planOf(id), planned.get(id)))
     const standby = assignment.standby.map(({ id }) => id)
     this.#options.counters.rebalances += 1
-    logger.info({ active, standby, revoked, generation: membership.member?.generation }, 'assigned')
+    const tookMs = this.#options.clock.nowMs() - this.#joinedAtMs
+    logger.info({ generation, leader: this.#leads, tookMs, active, standby, revoked }, 'assigned')
     await this.#giveUp(revoked, assignment)
     await this.#takeOver(assignment.tasks)
     this.#openAssigned()

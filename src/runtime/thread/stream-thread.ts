@@ -157,6 +157,8 @@ export class StreamThread {
   async #work(): Promise<void> {
     if (this.#isStopping) return
     this.#moveTo('starting')
+    const { processId, instanceId } = this.#options.config
+    this.#options.logger.info({ process: processId, instanceId }, 'thread starting')
     await this.#parts.outgoing.start()
     this.#parts.globals.open()
     while (!this.#isStopping) {
