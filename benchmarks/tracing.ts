@@ -1,8 +1,7 @@
 /**
- * What does tracing cost a record of a passthrough, JSON in and out? One JSON line a case, in turn,
- * several times.
+ * What does tracing cost a record of a passthrough, JSON in and out? One JSON line a case, in turn.
  *
- *     node --conditions=millrace-source benchmarks/tracing.ts [--records 300000] [--rounds 3]
+ *     node --conditions=millrace-source benchmarks/tracing.ts [--records 300000] [--rounds 1]
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { parseArgs } from 'node:util'
@@ -20,7 +19,7 @@ import { LocalTask, type Sent } from './harness/local-task.ts'
 const { values: options } = parseArgs({
   options: {
     records: { type: 'string', default: '300000' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '1' },
   },
 })
 const records = Number(options.records)

@@ -31,7 +31,14 @@ describe('docker-compose.yml', () => {
   test('has Kafka, a registry, two instances, and depends on nothing that it lacks', () => {
     const names = Object.keys(compose.services)
     expect(names).toEqual(
-      expect.arrayContaining(['kafka', 'registry', 'orders-1', 'orders-2', 'prometheus']),
+      expect.arrayContaining([
+        'kafka',
+        'registry',
+        'orders-1',
+        'orders-2',
+        'prometheus',
+        'grafana',
+      ]),
     )
     for (const { image, build, depends_on: needs = {} } of Object.values(compose.services)) {
       expect(image ?? build).toEqual(expect.any(String))
