@@ -1,13 +1,13 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { missingForRegistry } from '../../src/dev/registry-distribution.fixture.ts'
-import { startRegistry, type RunningRegistry } from '../../src/dev/registry.fixture.ts'
+import { missingForAnyRegistry, startRegistry } from '../../src/dev/registry.fixture.ts'
+import type { RunningRegistry } from '../../src/dev/running-registry.fixture.ts'
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 /** A real registry, or undefined, with the reason printed, where this machine cannot have one. */
 export async function registryOrReason(): Promise<RunningRegistry | undefined> {
-  const missing = await missingForRegistry()
+  const missing = await missingForAnyRegistry()
   if (missing === undefined) return startRegistry(say)
   say(`skipped: tests on a real schema registry, because ${missing}`)
   return undefined

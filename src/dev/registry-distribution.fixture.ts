@@ -38,6 +38,8 @@ export async function registryJar(onProgress: (line: string) => void): Promise<s
   return join(folder, `apicurio-registry-app-${version}-runner.jar`)
 }
 
+export const registryVersion = async (): Promise<string> => (await prepared()).version
+
 async function prepared(): Promise<{ folder: string; version: string }> {
   const match = /<registry\.version>([^<]+)</.exec(await readFile(pom, 'utf8'))
   const version = match?.[1]

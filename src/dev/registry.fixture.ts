@@ -3,49 +3,50 @@ import { join } from 'node:path'
 import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
 import { javaCommand, temporaryFolder } from './environment.ts'
+import { missingForDocker, startDockerRegistry } from './docker-registry.fixture.ts'
 import { forkSupervisor } from './fork-supervisor.ts'
 import { freePorts } from './free-ports.ts'
 import { javaFlags } from './kafka-distribution.ts'
 import { logFile } from './kafka-nodes.ts'
 import { DATA_FOLDER_PREFIX, sweepLeftovers } from './leftovers.ts'
-import { missingForRegistry, registryJar } from './registry-distribution.fixture.ts'
+import {
+  missingForRegistry,
+  registryJar,
+  registryVersion,
+} from './registry-distribution.fixture.ts'
+import { isServingRegistry } from './registry-probe.fixture.ts'
+import type { RunningRegistry } from './running-registry.fixture.ts'
 import { tellSupervisor, usefulLines } from './supervised-kafka.ts'
 import { command, specFile, type ClusterSpec } from './supervisor-control.ts'
 
-/** A schema registry for tests. It ends with this process, even when that is killed. */
-export interface RunningRegistry extends AsyncDisposable {
-  /** Of Confluent's API, on loopback. */
-  readonly url: string
-  /** Ends it and removes its data. Stopping twice is no error. */
-  readonly stop: () => Promise<void>
-  /** `SIGKILL`; what was registered is kept. */
-  readonly kill: () => Promise<void>
-  /** Again after a `kill`, on its port and its data; resolves when it serves. */
-  readonly start: () => Promise<void>
-  /** `SIGSTOP`: connections stay open and nothing answers. */
-  readonly freeze: () => Promise<void>
-  readonly thaw: () => Promise<void>
-}
-
 const READY_MS_MAX = 60_000
-const PROBE_MS_MAX = 2_000
 const PROBE_PAUSE_MS = 100
 /** Two starts may pick the same port at the same moment; three in a row do not. */
 const ATTEMPTS_MAX = 3
 
+/** Why there can be none on this machine, in words; `undefined` where there can. */
+export async function missingForAnyRegistry(): Promise<string | undefined> {
+  const missing = await missingForRegistry()
+  const noDocker = missing === undefined ? undefined : await missingForDocker()
+  return noDocker === undefined ? undefined : `${missing}, and ${noDocker}`
+}
+
 /**
- * Apicurio Registry, which speaks Confluent's API, on this machine's Java; fetched by Maven once.
- * Rejects with `REGISTRY_UNREACHABLE` where it cannot be had.
+ * Apicurio Registry, which speaks Confluent's API, on this machine's Java, fetched by Maven once;
+ * else in Docker. Rejects with `REGISTRY_UNREACHABLE` where it cannot be had.
  */
 export async function startRegistry(
   onProgress: (line: string) => void = () => {},
 ): Promise<RunningRegistry> {
-  const missing = await missingForRegistry()
+  const missing = await missingForAnyRegistry()
   if (missing !== undefined) {
     throw unavailable(
       `there is no schema registry to run on: ${missing}`,
-      'Install Java 17 and Maven ("apt install default-jre-headless maven").',
+      'Install Java 17 and Maven ("apt install default-jre-headless maven"), or start Docker.',
     )
+  }
+  if ((await missingForRegistry()) !== undefined) {
+    return startDockerRegistry(await registryVersion(), onProgress)
   }
   const jar = await registryJar(onProgress)
   await sweepLeftovers()
@@ -115,22 +116,12 @@ const spec = (jar: string, dataDir: string, port: number): ClusterSpec => ({
 async function ready(dataDir: string, url: string): Promise<void> {
   const deadlineMs = systemClock.nowMs() + READY_MS_MAX
   while (systemClock.nowMs() < deadlineMs) {
-    if (await isServing(url)) return
+    if (await isServingRegistry(url)) return
     const { nodes } = await tellSupervisor(dataDir, { type: 'status' })
     if (nodes[0]?.state === 'ended') throw await startFailure(dataDir, 'ended')
     await systemClock.sleep(PROBE_PAUSE_MS)
   }
   throw await startFailure(dataDir, `was not ready after ${READY_MS_MAX / 1000} s`)
-}
-
-async function isServing(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(PROBE_MS_MAX) })
-    await answer.text()
-    return answer.ok
-  } catch {
-    return false
-  }
 }
 
 async function startFailure(dataDir: string, what: string): Promise<StreamsError> {
