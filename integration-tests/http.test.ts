@@ -49,6 +49,11 @@ test('a process tells its health, metrics and state, and no longer than it works
       'kafka_streams_stream_thread_metrics_process_total{thread_id="0"} 2\n',
     )
   await expect.poll(isProcessed, { timeout: 30_000 }).toBe(true)
+  // Of the process and its disk, which no simulated thread has.
+  const told = (await ask(`${url}/metrics`))[1]
+  expect(told).toMatch(/^process_resident_memory_bytes [1-9]\d{6,}$/m)
+  expect(told).toMatch(/^millrace_thread_heap_bytes\{thread_id="0"\} [1-9]\d{5,}$/m)
+  expect(told).toMatch(/^millrace_state_disk_bytes\{thread_id="0",task_id="0_0"\} [1-9]\d{3,}$/m)
   const [status, text] = await ask(`${url}/state`)
   expect([status, JSON.parse(text)]).toMatchObject([
     200,

@@ -115,6 +115,15 @@ describe('a limit of ten a second', () => {
 })
 
 describe('a record over the limit', () => {
+  test('is counted, whatever becomes of it', async () => {
+    for (const overflow of ['drop', 'side-output', 'delay', 'block'] as const) {
+      await using limited = new Calls({ overflow })
+      await limited.call('a', ...to(12))
+      // The eleventh holds up the input, so the twelfth has not come to the limit.
+      expect(limited.driver.counters.rateLimited).toBe(overflow === 'block' ? 1 : 2)
+    }
+  })
+
   test('goes to a side output', async () => {
     await using limited = new Calls({ overflow: 'side-output' })
     await limited.call('a', ...to(12))

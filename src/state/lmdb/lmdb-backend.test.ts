@@ -40,6 +40,17 @@ async function write(path: string, position: number): Promise<void> {
 }
 
 describe('an LMDB backend on disk', () => {
+  test('says what it takes there', async () => {
+    await using directory = await temporaryDirectory()
+    const backend = openLmdbBackend(directory.path)
+    const before = backend.diskBytes()
+    backend.checkpoint([{ store: 'orders', entries: manyRows('1'), position: 1 }])
+    expect(before).toBeGreaterThan(0)
+    // Two hundred bytes a row and their keys, at least.
+    expect(backend.diskBytes() - before).toBeGreaterThan(200_000)
+    await backend.close()
+  })
+
   test('keeps rows, deletes, wipes and positions for the next time', async () => {
     await using directory = await temporaryDirectory()
     const long = Buffer.alloc(3_000, 'k')
