@@ -90,5 +90,6 @@ test.each(ways)('set up by %s', async (_, module, args, env) => {
   )
   const sent = (await readAll(port, counts)).map((each) => headerText(each.headers, 'traceparent'))
   const expected = nexts.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`)
-  expect(sent.toSorted()).toEqual(expected.toSorted())
+  expect(sent).toHaveLength(3)
+  expect(new Set(sent)).toEqual(new Set(expected))
 })
