@@ -1,35 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { taskId, type TaskId } from '../../core/task-id.ts'
+import type { TaskId } from '../../core/task-id.ts'
 import { assignTasks, type MemberAssignment } from './assignor.ts'
+import { tasksOf, thread } from './members.fixtures.ts'
 import type { AssignableMember, AssignableTask } from './seats.ts'
-
-/** `count` tasks of a sub-topology. */
-const tasksOf = (subTopology: number, count: number, stateful = true): readonly AssignableTask[] =>
-  Array.from({ length: count }, (_, partition) => ({
-    id: taskId(subTopology, partition),
-    subTopology,
-    stateful,
-    logged: stateful,
-  }))
-
-/** A thread is called by its process and index: `a/0`. */
-const thread = (
-  memberId: string,
-  owned: readonly TaskId[] = [],
-  stored: Readonly<Record<string, number>> = {},
-): AssignableMember => {
-  const [processId = '', index] = memberId.split('/')
-  return {
-    memberId,
-    processId,
-    threadIndex: Number(index),
-    owned,
-    stored: new Map(Object.entries(stored) as [TaskId, number][]),
-    restoring: [],
-    standby: [],
-    caughtUp: [],
-  }
-}
 
 /** Nothing is known of changelogs. */
 const noStandbys = { extents: new Map(), standbys: 0, maxWarmups: 2, acceptableLag: 10_000 }
