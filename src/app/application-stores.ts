@@ -1,10 +1,9 @@
-import { systemClock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
 import { parseTaskId, type TaskId } from '../core/task-id.ts'
 import type { GroupProcess } from '../runtime/assignment/subscription.ts'
 import type { StoreSpec } from '../state/store-spec.ts'
 import { storeNamesOf, storeSpecOf, type Topology } from '../topology/topology.ts'
-import { StoreReader, type QueriedThread } from './store-reader.ts'
+import { StoreReader, type StoreReaderParts } from './store-reader.ts'
 import { innerKeyOf, storeView, type StoreView } from './store-view.ts'
 
 /** An instance of the application, as the group knows it since the last rebalance. */
@@ -34,14 +33,9 @@ export class ApplicationStores {
   readonly reader: StoreReader
   readonly #topology: Topology
 
-  constructor(
-    topology: Topology,
-    processId: string,
-    threads: () => readonly QueriedThread[],
-    clock = systemClock,
-  ) {
-    this.#topology = topology
-    this.reader = new StoreReader({ topology, processId, threads, clock })
+  constructor(parts: StoreReaderParts) {
+    this.#topology = parts.topology
+    this.reader = new StoreReader(parts)
   }
 
   get specs(): readonly StoreSpec[] {

@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.ts'
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { StateDirectory } from '../runtime/state-directory/state-directory.ts'
 import type { HttpServer } from '../server/http-server.ts'
@@ -23,6 +24,8 @@ export interface ApplicationParts {
   readonly directory: StateDirectory
   /** It listens; undefined: nothing is served. */
   readonly http: HttpServer | undefined
+  /** Who asks over HTTP has to show it; undefined: nothing. */
+  readonly httpToken?: string | undefined
   readonly patience: Patience
 }
 
@@ -40,18 +43,24 @@ export class Application implements AsyncDisposable {
   readonly applicationId: string
 
   constructor(topology: Topology, pool: ThreadPool, parts: ApplicationParts) {
-    const { life, directory, http, applicationId, patience } = parts
+    const { life, directory, http, httpToken, applicationId, patience } = parts
     this.applicationId = applicationId
     this.#http = http
     this.#patience = patience
     this.#pool = pool
     this.#life = life
     this.#directory = directory
-    this.#stores = new ApplicationStores(topology, directory.processId, () => pool.threads)
+    this.#stores = new ApplicationStores({
+      topology,
+      processId: directory.processId,
+      threads: () => pool.threads,
+      clock: systemClock,
+      token: httpToken,
+    })
     this.finished = this.#finish()
     // Whoever awaits `finished` sees the failure; nobody has to.
     this.finished.catch(() => {})
-    http?.serve(routesOf(this, this.#stores.reader))
+    http?.serve(routesOf(this, this.#stores.reader), httpToken)
   }
 
   /** Where it is served over HTTP, `http://127.0.0.1:8080` for example; undefined: nowhere. */

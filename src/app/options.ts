@@ -78,6 +78,11 @@ export interface RunOptions {
    */
   readonly applicationServer?: string
   /**
+   * Who asks over HTTP has to send it as a bearer token, except for health; instances send it to
+   * each other, so it is the same for all. Default: none is needed.
+   */
+  readonly httpToken?: string
+  /**
    * How long a step may hold a thread up before the application counts as stuck, to
    * `/health/live`; default `60s`. A loop that waits for Kafka is given `maxPollInterval`.
    */

@@ -42,7 +42,11 @@ interface Scene {
 }
 
 /** Each page was clicked once more than the one before it. */
-async function play(standbys: number, scene: (scene: Scene) => Promise<void>): Promise<void> {
+async function play(
+  standbys: number,
+  scene: (scene: Scene) => Promise<void>,
+  httpToken?: string,
+): Promise<void> {
   using simulation = new Simulation()
   for (const name of ['clicks', 'prices']) simulation.cluster.createTopic(name, 4)
   const servers: HttpServer[] = []
@@ -63,6 +67,7 @@ async function play(standbys: number, scene: (scene: Scene) => Promise<void>): P
       life: applicationLife,
       directory: { processId, [Symbol.dispose]: () => {} } as never,
       http,
+      httpToken,
       patience: { stuckAfterMs: 60_000, maxPollIntervalMs: 300_000 },
     })
     return { life, app, http, url: http.url }
@@ -191,6 +196,21 @@ test('where an instance does not answer there is an error, never a part of the r
       { error: { code: 'STORE_UNAVAILABLE' } },
     ])
   })
+})
+
+test('instances show each other the token that who asks has to show', async () => {
+  const token = '0123456789abcdef'
+  const scene = async ({ a, b }: Scene): Promise<void> => {
+    for (const { app, url } of [a, b]) {
+      expect(pairs(await app.store('counts').range(null, null))).toEqual(counts)
+      expect(await app.store('counts').get('h')).toBe(8)
+      expect((await fetch(`${url}/stores/counts/h`)).status).toBe(401)
+      const headers = { authorization: `Bearer ${token}` }
+      const answer = await fetch(`${url}/stores/counts/h`, { headers })
+      expect(await answer.json()).toEqual({ key: 'h', value: 8 })
+    }
+  }
+  await play(0, scene, token)
 })
 
 test('nobody answers for another process that had its address', async () => {

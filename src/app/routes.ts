@@ -8,8 +8,8 @@ import { storeRoutes } from './store-routes.ts'
 
 /** What an application tells over HTTP. `docs/openapi.json` describes it. */
 export const routesOf = (app: Application, reader: StoreReader): readonly Route[] => [
-  { path: '/health/live', answer: async () => health(await app.live()) },
-  { path: '/health/ready', answer: () => health(app.ready()) },
+  { path: '/health/live', isOpen: true, answer: async () => health(await app.live()) },
+  { path: '/health/ready', isOpen: true, answer: () => health(app.ready()) },
   {
     path: '/metrics',
     answer: async () => ({ status: 200, type: prometheusType, body: await app.metrics() }),

@@ -12,6 +12,7 @@ import {
   type SchemaRegistryConnection,
 } from '../serde/registry/confluent-registry.ts'
 import { advertisedUrl, parseAddress, type Address } from '../server/address.ts'
+import { checkToken } from '../server/bearer-token.ts'
 import { HttpServer } from '../server/http-server.ts'
 import { shadowed } from '../topology/shadow.ts'
 import { Application } from './application.ts'
@@ -95,11 +96,14 @@ export async function launch(
     life,
   })
   const patience = patienceOf(options)
-  return new Application(topology, pool, { applicationId, life, directory, http, patience })
+  const { httpToken } = options
+  const parts = { applicationId, life, directory, http, httpToken, patience }
+  return new Application(topology, pool, parts)
 }
 
 /** Where to listen; what is advertised is checked before anything is touched. */
-function addressOf({ http, applicationServer }: RunOptions): Address | undefined {
+function addressOf({ http, applicationServer, httpToken }: RunOptions): Address | undefined {
+  if (httpToken !== undefined) checkToken(httpToken)
   if (http !== undefined) {
     const address = parseAddress(http)
     advertisedUrl(applicationServer, 'http://127.0.0.1:1')

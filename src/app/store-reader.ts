@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { StreamsError } from '../core/errors.ts'
 import { taskId, type TaskId } from '../core/task-id.ts'
 import { partitionForKey } from '../kafka/wire/murmur2.ts'
-import { askForRows, askForValue, PeerFailure } from '../query/peers.ts'
+import { askForRows, askForValue, PeerFailure, type Peer } from '../query/peers.ts'
 import {
   furthestBehind,
   type RowsAnswer,
@@ -11,7 +11,8 @@ import {
   type ValueQuestion,
 } from '../query/question.ts'
 import { merged } from '../query/scan.ts'
-import type { GroupProcess, GroupView } from '../runtime/assignment/subscription.ts'
+import type { GroupView } from '../runtime/assignment/subscription.ts'
+import { bearer } from '../server/bearer-token.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { StreamWorker } from './stream-worker.ts'
 
@@ -28,6 +29,8 @@ export interface StoreReaderParts {
   readonly processId: string
   readonly threads: () => readonly QueriedThread[]
   readonly clock: Clock
+  /** What every instance's HTTP asks for; undefined: nothing. */
+  readonly token?: string | undefined
 }
 
 /** Why somebody could not be asked, by what was asked of whom. */
@@ -150,13 +153,15 @@ export class StoreReader {
     const answers: RowsAnswer[] = []
     let missing = wanted.filter((task) => !own.includes(task))
     for (let choice = 0; missing.length > 0; choice += 1) {
-      const byPeer = new Map<GroupProcess, TaskId[]>()
+      const byPeer = new Map<string, { readonly peer: Peer; readonly tasks: TaskId[] }>()
       for (const task of missing) {
         const peer = this.#peersWith(task, question.standby)[choice]
-        if (peer !== undefined) byPeer.set(peer, [...(byPeer.get(peer) ?? []), task])
+        if (peer === undefined) continue
+        const { tasks = [] } = byPeer.get(peer.processId) ?? {}
+        byPeer.set(peer.processId, { peer, tasks: [...tasks, task] })
       }
       if (byPeer.size === 0) break
-      const asked = [...byPeer].map(([peer, tasks]) => {
+      const asked = [...byPeer.values()].map(({ peer, tasks }) => {
         const partitions = tasks.map((task) => Number(task.split('_')[1]))
         return reporting(failures, () => askForRows(peer, { ...question, partitions }))
       })
@@ -168,10 +173,12 @@ export class StoreReader {
   }
 
   /** Other instances that have a task: who runs it, then who follows it where that will do. */
-  #peersWith(task: TaskId, standby: boolean): readonly GroupProcess[] {
-    const others = (this.group?.members ?? []).filter(
-      ({ processId }) => processId !== this.#parts.processId,
-    )
+  #peersWith(task: TaskId, standby: boolean): readonly Peer[] {
+    const { processId, token } = this.#parts
+    const authorization = token === undefined ? undefined : bearer(token)
+    const others = (this.group?.members ?? [])
+      .filter((each) => each.processId !== processId)
+      .map((each) => ({ ...each, authorization }))
     return [
       ...others.filter(({ active }) => active.includes(task)),
       ...(standby ? others.filter((each) => each.standby.includes(task)) : []),

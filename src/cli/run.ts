@@ -54,6 +54,11 @@ export const run: Command = {
       value: 'ADDRESS',
       help: 'where other instances reach --http (its address)',
     },
+    'http-token': {
+      type: 'string',
+      value: 'TEXT',
+      help: 'to be shown by who asks; prefer the environment',
+    },
     'stuck-after': { type: 'string', value: 'TIME', help: 'a silent thread is not live (60s)' },
     'on-uncaught-error': {
       type: 'string',
@@ -128,6 +133,7 @@ function runOptions(line: CommandLine): RunOptions {
     acceptableLag: line.number('acceptable-lag', 0),
     http: line.text('http'),
     applicationServer: line.text('application-server'),
+    httpToken: line.text('http-token'),
     stuckAfter: line.duration('stuck-after'),
   })
 }

@@ -9,19 +9,24 @@ const ANSWER_WITHIN_MS = 3_000
 /** Another instance could not be asked, or would not say; never that a key is not there. */
 export class PeerFailure extends Error {}
 
+export interface Peer extends GroupProcess {
+  /** For its HTTP; undefined: it needs none. */
+  readonly authorization: string | undefined
+}
+
 /** What another instance has of a key; undefined where none of its tasks owns it. */
 export const askForValue = async (
-  peer: GroupProcess,
+  peer: Peer,
   question: ValueQuestion,
 ): Promise<ValueAnswer | undefined> =>
   readValueAnswer(await ask(peer, (server) => valueUrl(server, peer.processId, question)))
 
 /** What another instance has of some rows. */
-export const askForRows = async (peer: GroupProcess, question: RowsQuestion): Promise<RowsAnswer> =>
+export const askForRows = async (peer: Peer, question: RowsQuestion): Promise<RowsAnswer> =>
   readRowsAnswer(await ask(peer, (server) => rowsUrl(server, peer.processId, question)))
 
 async function ask(
-  { processId, server }: GroupProcess,
+  { processId, server, authorization }: Peer,
   urlAt: (server: string) => string,
 ): Promise<unknown> {
   if (server === undefined) {
@@ -29,7 +34,8 @@ async function ask(
   }
   try {
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS)
-    const response = await fetch(urlAt(server), { signal, redirect: 'error' })
+    const headers = authorization === undefined ? {} : { authorization }
+    const response = await fetch(urlAt(server), { signal, headers, redirect: 'error' })
     const body: unknown = await response.json()
     if (response.ok) return body
     const { error } = body as { readonly error?: { readonly message?: string } }

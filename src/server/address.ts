@@ -32,7 +32,9 @@ const WILDCARD = /^(0\.0\.0\.0|::)$/
  * itself unless its host is loopback or stands for every address. Undefined: nowhere.
  */
 export function advertisedUrl(given: string | undefined, url: string): string | undefined {
-  const { hostname, port } = new URL(url)
+  const { hostname, port: written } = new URL(url)
+  // 80 is left out of an http URL.
+  const port = written === '' ? '80' : written
   const host = hostname.replace(/^\[|\]$/g, '')
   if (given === undefined) return LOOPBACK.test(host) || WILDCARD.test(host) ? undefined : url
   const [, scheme = 'http', rest = ''] = /^(?:(https?):\/\/)?(.*)$/.exec(given) ?? []

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { StreamsError } from '../core/errors.ts'
-import { parseAddress } from './address.ts'
+import { advertisedUrl, parseAddress } from './address.ts'
+import { checkToken } from './bearer-token.ts'
 import { HttpServer, json, type Route } from './http-server.ts'
 
 const routes: readonly Route[] = [
@@ -95,5 +96,51 @@ test('an address is a port, or a host and a port', () => {
   expect(parseAddress('[::1]:80')).toEqual({ host: '::1', port: 80 })
   for (const bad of ['', 'localhost', '::1:80', 'a:b', '127.0.0.1:65536', 'http://x:1']) {
     expect(() => parseAddress(bad)).toThrow('is no address to serve HTTP at')
+  }
+})
+
+test('where a token is needed only who shows it is answered, and probes are without', async () => {
+  await using server = await serving()
+  const token = '0123456789abcdef'
+  const health: Route = { path: '/health', isOpen: true, answer: () => json(200, 'well') }
+  server.serve([health, ...routes], token)
+  const as = (authorization?: string) =>
+    ask(`${server.url}/hello/x`, {
+      headers: authorization === undefined ? {} : { authorization },
+    })
+  const refused = [401, { error: { message: 'a bearer token is needed' } }]
+  expect(await as()).toEqual(refused)
+  expect(await as('Bearer 0123456789abcdeX')).toEqual(refused)
+  expect(await as(token)).toEqual(refused)
+  expect(await as(`Bearer ${token}`)).toEqual([200, ['x', null]])
+  expect(await ask(`${server.url}/health`)).toEqual([200, 'well'])
+  const response = await fetch(`${server.url}/hello/x`)
+  expect(response.headers.get('www-authenticate')).toBe('Bearer')
+})
+
+test('a token that anybody could guess is refused, and not repeated', () => {
+  for (const bad of ['', 'short', 'with spaces in between', '0123456789abcdef\n']) {
+    expect(() => checkToken(bad)).toThrow('the token for HTTP is shorter than 16 characters')
+  }
+})
+
+test('others are told an address that they can reach', () => {
+  const at = 'http://10.0.0.7:8080'
+  expect(advertisedUrl(undefined, at)).toBe(at)
+  for (const here of [
+    'http://127.0.0.1:80',
+    'http://[::1]:80',
+    'http://0.0.0.0:80',
+    'http://[::]:80',
+  ]) {
+    expect(advertisedUrl(undefined, here)).toBeUndefined()
+  }
+  expect(advertisedUrl('pod-1', 'http://0.0.0.0:8080')).toBe('http://pod-1:8080')
+  expect(advertisedUrl('pod-1:0', 'http://0.0.0.0:8080')).toBe('http://pod-1:8080')
+  expect(advertisedUrl('pod-1', 'http://0.0.0.0:80')).toBe('http://pod-1:80')
+  expect(advertisedUrl('https://pod-1:443', at)).toBe('https://pod-1:443')
+  expect(advertisedUrl('[fd00::7]', 'http://[::]:8080')).toBe('http://[fd00::7]:8080')
+  for (const bad of ['', 'ftp://x', 'x:99999', 'http://x/path', 'a b']) {
+    expect(() => advertisedUrl(bad, at)).toThrow('is no address for other instances to ask at')
   }
 })

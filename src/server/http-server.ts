@@ -1,7 +1,14 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { isStreamsError, messageOf, StreamsError, type ErrorCode } from '../core/errors.ts'
 import type { Address } from './address.ts'
+import { isBearer } from './bearer-token.ts'
 
 /** Who asks is a probe, a scraper, an instance or a person: more at once is a mistake. */
 const CONNECTIONS_MAX = 256
@@ -18,6 +25,8 @@ export interface Reply {
 export interface Route {
   /** For example `/stores/{name}`. */
   readonly path: string
+  /** Answered without a token too, where one is needed: for probes. */
+  readonly isOpen?: true
   readonly answer: (
     parts: Readonly<Record<string, string>>,
     query: URLSearchParams,
@@ -35,6 +44,7 @@ export class HttpServer {
   readonly #server: Server
   /** None until what they ask about is there. */
   #routes: readonly Route[] | undefined
+  #token: string | undefined
 
   private constructor() {
     this.#server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
@@ -59,7 +69,9 @@ export class HttpServer {
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   }
 
-  serve(routes: readonly Route[]): void {
+  /** Where there is a token, who asks has to show it. */
+  serve(routes: readonly Route[], token?: string): void {
+    this.#token = token
     this.#routes = routes
   }
 
@@ -78,17 +90,19 @@ export class HttpServer {
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
       ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     })
     response.end(request.method === 'HEAD' ? undefined : body)
   }
 
-  async #replyTo({ method, url = '/' }: IncomingMessage): Promise<Reply> {
+  async #replyTo({ method, url = '/', headers }: IncomingMessage): Promise<Reply> {
     if (method !== 'GET' && method !== 'HEAD') return problem(405, 'only GET and HEAD are answered')
     if (this.#routes === undefined) return problem(503, 'the application is about to start')
     const [path = '/', query = ''] = url.split(/\?(.*)/s)
     for (const route of this.#routes) {
       const parts = partsOf(route.path, path)
       if (parts === undefined) continue
+      if (!this.#mayAsk(route, headers)) return problem(401, 'a bearer token is needed')
       try {
         return await route.answer(parts, new URLSearchParams(query))
       } catch (error) {
@@ -96,6 +110,10 @@ export class HttpServer {
       }
     }
     return problem(404, `there is nothing at ${path}`)
+  }
+
+  #mayAsk({ isOpen }: Route, { authorization }: IncomingHttpHeaders): boolean {
+    return this.#token === undefined || isOpen === true || isBearer(authorization, this.#token)
   }
 }
 
