@@ -12,6 +12,7 @@ export const errorCodes = [
   'BUFFER_FULL',
   'TASK_MIGRATED',
   'TASK_CORRUPTED',
+  'CHANGELOG_LOST',
   'TOPIC_MISSING',
   'TOPIC_MISMATCHED',
   'OFFSET_MISSING',

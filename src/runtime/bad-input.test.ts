@@ -178,3 +178,110 @@ describe('partitions added to an input', () => {
     })
   })
 })
+
+const CHANGELOG = 'counting-counts-changelog'
+
+describe('a changelog that was deleted', () => {
+  test.each(['where the local copy is', 'where there is no copy'])(
+    'while it was stopped ends it %s: nothing is counted from zero',
+    async (where) => {
+      using play = new Play()
+      await play.run(async () => {
+        const disk = new Disk()
+        const before = play.start({ topology: counting(), disk })
+        play.write(['a', 'b'])
+        await play.until(() => play.written('totals').length === 2, 'it works')
+        expect(await before.stop()).toBeUndefined()
+        const port = await play.simulation.connect('admin')
+        await port.deleteTopics([CHANGELOG])
+        play.write(['a', 'b'])
+        const on = where === 'where the local copy is' ? disk : new Disk()
+        for (const _ of [1, 2]) {
+          const after = play.start({ topology: counting(), disk: on })
+          expect(await after.ended).toMatchObject({
+            code: 'CHANGELOG_LOST',
+            message: expect.stringContaining(`"${CHANGELOG}"`) as string,
+          })
+        }
+        // Somebody who knows says that it may be so: what is committed loses what goes with it.
+        await play.simulation.resetToCurrent('counting', 'words')
+        play.start({ topology: counting(), disk: on })
+        await play.until(() => play.written('totals').length === 4, 'it goes on')
+        await play.simulation.stopAll().catch(() => {})
+      })
+      expect(play.written('totals')).toEqual(['a 1', 'a 1', 'b 1', 'b 1'])
+    },
+  )
+
+  test('while it runs ends it', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const life = play.start({ topology: counting() })
+      play.write(['a', 'b'])
+      await play.until(() => play.written('totals').length === 2, 'it works')
+      const port = await play.simulation.connect('admin')
+      await port.deleteTopics([CHANGELOG])
+      play.write(['a', 'b'])
+      expect(await life.ended).toMatchObject({
+        code: expect.stringMatching(/^(TOPIC_MISSING|CHANGELOG_LOST)$/) as string,
+      })
+    })
+  })
+
+  test('is none where the store is new in the topology', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const before = play.start({ topology: counting() })
+      play.write(['a'])
+      await play.until(() => play.written('totals').length === 1, 'it works')
+      expect(await before.stop()).toBeUndefined()
+      play.start({ topology: counting('others') })
+      play.write(['a'])
+      await play.until(() => play.written('totals').length === 2, 'it counts in another store')
+      await play.simulation.stopAll()
+    })
+    expect(play.written('totals')).toEqual(['a 1', 'a 1'])
+  })
+})
+
+describe('an input topic that was deleted', () => {
+  test.each([1, 5])(
+    'and made again with %i records while it was stopped is read from its beginning',
+    async (records) => {
+      using play = new Play()
+      const keys = Array.from({ length: records }, (_, index) => `new-${index}`)
+      await play.run(async () => {
+        const before = play.start({ topology: copying() })
+        play.write(['a', 'b', 'c'])
+        await play.until(() => play.written('copies').length === 3, 'it works')
+        expect(await before.stop()).toBeUndefined()
+        const port = await play.simulation.connect('admin')
+        await port.deleteTopics(['words'])
+        play.simulation.cluster.createTopic('words', PARTITIONS)
+        play.write(keys)
+        const next = play.start({ topology: copying() })
+        await play.until(() => play.written('copies').length === 3 + records, 'all are read')
+        expect(await next.stop()).toBeUndefined()
+        // And only once.
+        const last = play.start({ topology: copying() })
+        play.write(['z'])
+        await play.until(() => play.written('copies').length === 4 + records, 'it goes on')
+        expect(await last.stop()).toBeUndefined()
+      })
+      const all = ['a', 'b', 'c', ...keys, 'z']
+      expect(play.written('copies')).toEqual(all.map((key) => `${key} x`).toSorted())
+    },
+  )
+
+  test('ends an application that starts, with the command that creates it', async () => {
+    using play = new Play()
+    await play.run(async () => {
+      const port = await play.simulation.connect('admin')
+      await port.deleteTopics(['words'])
+      expect(await play.start({ topology: copying() }).ended).toMatchObject({
+        code: 'TOPIC_MISSING',
+        hint: expect.stringContaining('millrace topic create words') as string,
+      })
+    })
+  })
+})

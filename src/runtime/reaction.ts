@@ -58,6 +58,7 @@ function reactionToCode(code: ErrorCode): Reaction {
     case 'TOPIC_MISSING':
     case 'TOPIC_MISMATCHED':
     case 'OFFSET_MISSING':
+    case 'CHANGELOG_LOST':
     case 'STORE_MISSING':
     case 'STORE_UNAVAILABLE':
     case 'STATE_DIRECTORY_LOCKED':

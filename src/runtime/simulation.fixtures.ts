@@ -140,6 +140,18 @@ export class Simulation implements Disposable {
     )
   }
 
+  /** As `kafka-consumer-groups.sh --reset-offsets --to-current`: what goes with offsets is gone. */
+  async resetToCurrent(groupId: string, topic: string, partitions = 2): Promise<void> {
+    const port = await this.connect('somebody')
+    const outside = { groupId, memberId: '', generation: -1, instanceId: null }
+    const committed = this.cluster.groupState(groupId)?.offsets
+    const offsets = Array.from({ length: partitions }, (_, partition) => {
+      const offset = committed?.get(`${topic}-${partition}`) ?? 0
+      return { topic, partition, offset, metadata: '' }
+    })
+    await port.offsetCommit(outside, offsets)
+  }
+
   /** What a read-committed consumer sees, partition by partition. */
   committed(topic: string, partitions = 2): readonly (readonly RawRecord[])[] {
     return Array.from({ length: partitions }, (_, partition) =>

@@ -68,6 +68,7 @@ test('a changelog that was deleted and has outgrown the local position is notice
     await first.stop()
     const port = await app.simulation.connect('admin')
     await port.deleteTopics([CHANGELOG])
+    await app.simulation.resetToCurrent('counting', 'words', 1)
     const second = app.start(other)
     await app.count('b', 'b', 'b', 'b', 'a')
     await second.stop()

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Offset } from '../../core/record.ts'
 import type { TaskId } from '../../core/task-id.ts'
@@ -6,6 +7,8 @@ import { topicPartitionKey, type TopicPartition } from '../../core/topic-partiti
 import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
 import { fetchTopicIds } from '../../kafka/client/topics.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
+import { parseCommitMetadata } from '../task/commit-metadata.ts'
+import { isReplaced } from '../task/identities.ts'
 import type { Restoration, TaskStores } from '../task/task-stores.ts'
 
 /** How long a broker may take to say where a changelog begins and ends. */
@@ -52,6 +55,39 @@ export async function changelogExtents(
   )
 }
 
+function topicIdsOf(stores: TaskStores, extents: Extents): ReadonlyMap<string, string> {
+  return new Map(
+    stores.restorations().map(({ topic, partition }) => {
+      const extent = extents.get(topicPartitionKey(topic, partition))
+      return [topic, extent?.topicId ?? '']
+    }),
+  )
+}
+
+/**
+ * Throws `CHANGELOG_LOST` where the committed offsets go with other changelogs than there are now:
+ * what was in them may be in the local store, and is not in Kafka. A replay leaves no trace of them
+ * behind, for it builds the state anew.
+ */
+export function refuseLostLogs(
+  { id, stores }: StoresOfTask,
+  generation: string,
+  committed: readonly (string | null)[],
+  extents: Extents,
+): void {
+  const now = stores.logsAmong(topicIdsOf(stores, extents))
+  const before = committed
+    .map((text) => parseCommitMetadata(text ?? ''))
+    .filter((each) => each.generation === generation)
+  if (before.some(({ logs }) => logs === now)) return
+  if (!before.some(({ logs }) => isReplaced(logs, now))) return
+  const topics = stores.restorations().map(({ topic }) => `"${topic}"`)
+  throw new StreamsError('CHANGELOG_LOST', {
+    message: `a changelog of task ${id} was deleted: the committed offsets go with another topic than there is now under the name of ${topics.join(' or ')}`,
+    hint: 'What it held is not in Kafka any more. Stop every instance and build the state again from the sources (`millrace replay`), or go on without it: `kafka-consumer-groups.sh --reset-offsets --to-current --all-topics --execute`.',
+  })
+}
+
 /** What a task's local stores may hold: see `TaskStores.trust`. */
 export function trustLocalStores(
   { id, stores }: StoresOfTask,
@@ -59,11 +95,7 @@ export function trustLocalStores(
   extents: Extents,
   logger: Logger,
 ): void {
-  const ids = stores.restorations().map(({ topic, partition }) => {
-    const extent = extents.get(topicPartitionKey(topic, partition))
-    return [topic, extent?.topicId ?? ''] as const
-  })
-  for (const store of stores.trust(generation, new Map(ids))) {
+  for (const store of stores.trust(generation, topicIdsOf(stores, extents))) {
     logger.warn(
       { task: id, store },
       'the local store is of before a replay, or its changelog is another one: it is rebuilt',

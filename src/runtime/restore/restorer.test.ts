@@ -139,6 +139,7 @@ test('a store ahead of its changelog, which was created anew, starts again from 
     await first.stop()
     const port = await counting.simulation.connect('admin')
     await port.deleteTopics([CHANGELOG])
+    await counting.simulation.resetToCurrent('counting', 'words', 1)
     const second = counting.start()
     await counting.count('a')
     expect(restoredBy(second)).toBe(0)

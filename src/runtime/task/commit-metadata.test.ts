@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { formatCommitMetadata, latestGeneration, parseCommitMetadata } from './commit-metadata.ts'
 
-const none = { streamTimeMs: -1, partitionTimeMs: -1, generation: '', replay: '', isFresh: false }
+const none = {
+  streamTimeMs: -1,
+  partitionTimeMs: -1,
+  generation: '',
+  replay: '',
+  isFresh: false,
+  topic: '',
+  logs: '',
+}
 
 test.for([
   ['', none],
@@ -9,6 +17,7 @@ test.for([
   ['stream-time=17;state=b', { ...none, streamTimeMs: 17, generation: 'b' }],
   ['stream-time=17;partition-time=9', { ...none, streamTimeMs: 17, partitionTimeMs: 9 }],
   ['state=b', { ...none, generation: 'b' }],
+  ['state=b;topic=aB-_9;logs=x.y', { ...none, generation: 'b', topic: 'aB-_9', logs: 'x.y' }],
   ['replay=c;from=none', { ...none, replay: 'c', isFresh: true }],
 ] as const)('"%s" is read as it is written', ([text, metadata]) => {
   expect(parseCommitMetadata(text)).toEqual(metadata)

@@ -16,6 +16,10 @@ export interface CommitMetadata {
   readonly replay: string
   /** Nothing had been committed before a replay was begun, and the offset means nothing. */
   readonly isFresh: boolean
+  /** Of which topic the offset is, see `topicIdentity`; empty where that is not known. */
+  readonly topic: string
+  /** Which changelogs go with the offset, see `logsIdentity`; empty where that is not known. */
+  readonly logs: string
 }
 
 const none: CommitMetadata = {
@@ -24,16 +28,21 @@ const none: CommitMetadata = {
   generation: '',
   replay: '',
   isFresh: false,
+  topic: '',
+  logs: '',
 }
 
 export function formatCommitMetadata(metadata: Partial<CommitMetadata>): string {
-  const { streamTimeMs, partitionTimeMs, generation, replay, isFresh } = { ...none, ...metadata }
+  const all = { ...none, ...metadata }
+  const { streamTimeMs, partitionTimeMs, generation, replay, isFresh, topic, logs } = all
   const parts: string[] = []
   if (streamTimeMs >= 0) parts.push(`stream-time=${streamTimeMs}`)
   if (partitionTimeMs >= 0) parts.push(`partition-time=${partitionTimeMs}`)
   if (generation !== '') parts.push(`state=${generation}`)
   if (replay !== '') parts.push(`replay=${replay}`)
   if (isFresh) parts.push('from=none')
+  if (topic !== '') parts.push(`topic=${topic}`)
+  if (logs !== '') parts.push(`logs=${logs}`)
   return parts.join(';')
 }
 
@@ -54,6 +63,8 @@ export function parseCommitMetadata(text: string): CommitMetadata {
     generation: parts.get('state') ?? '',
     replay: parts.get('replay') ?? '',
     isFresh: parts.get('from') === 'none',
+    topic: parts.get('topic') ?? '',
+    logs: parts.get('logs') ?? '',
   }
 }
 

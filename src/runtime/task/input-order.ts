@@ -12,6 +12,8 @@ export interface Input {
   readonly vitals: NodeVitals
   /** -1 where nothing is committed. */
   committed: Offset
+  /** See `topicIdentity`; empty where it is not known. */
+  topicIs: string
 }
 
 /** Only its wall-clock waiting is kept beside the input itself. */

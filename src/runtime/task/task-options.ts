@@ -48,4 +48,8 @@ export interface StartPosition extends TopicPartition {
   readonly offset: Offset
   /** What was committed with the offset; null where nothing was and the reset policy chose it. */
   readonly metadata: string | null
+  /** See `topicIdentity`; undefined where it is not known. */
+  readonly topicIs?: string
+  /** The committed offset is of another topic of that name, and means nothing. */
+  readonly isReset?: boolean
 }

@@ -23,6 +23,7 @@ import type {
 } from '../../state/store.ts'
 import { isVersioned } from '../../state/versioned-store.ts'
 import type { TimerStore } from '../../state/timer-store.ts'
+import { logsIdentity } from './identities.ts'
 import type { RecordCollector } from './record-collector.ts'
 
 /** Small stores share a transaction until it has so many rows. */
@@ -87,6 +88,8 @@ export interface Restoration {
 export class TaskStores {
   readonly #stores = new Map<string, OpenStore>()
   readonly #partition: number
+  /** Which changelogs they have, as far as it is known. */
+  #logs = ''
   /** What the checkpoint under way still has to write. */
   readonly #checkpointing: StoreCheckpoint[] = []
 
@@ -163,6 +166,7 @@ export class TaskStores {
    */
   trust(generation: string, topicIds: ReadonlyMap<string, string>): readonly string[] {
     const wiped: string[] = []
+    this.#logs = this.logsAmong(topicIds)
     for (const [store, open] of this.#stores) {
       const { backend, changelog, spec } = open
       const topicId = changelog === undefined ? '' : (topicIds.get(changelog) ?? '')
@@ -174,6 +178,19 @@ export class TaskStores {
       wiped.push(store)
     }
     return wiped
+  }
+
+  /** See `logsIdentity`; empty until the stores are trusted. */
+  get logs(): string {
+    return this.#logs
+  }
+
+  /** Which changelogs they would have: topic ids by topic. */
+  logsAmong(topicIds: ReadonlyMap<string, string>): string {
+    const logged = this.restorations().map(
+      ({ topic }) => [topic, topicIds.get(topic) ?? ''] as const,
+    )
+    return logsIdentity(new Map(logged))
   }
 
   restorations(): readonly Restoration[] {

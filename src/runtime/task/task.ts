@@ -145,7 +145,8 @@ export class Task {
     this.#dirty = this.stores.dirtyBytes() > 0
   }
 
-  #inputAt({ topic, partition, offset, metadata }: StartPosition): Input {
+  #inputAt(position: StartPosition): Input {
+    const { topic, partition, offset, metadata, topicIs = '', isReset = false } = position
     const source = this.#sourceOf(topic)
     const { partitionTimeMs } = parseCommitMetadata(metadata ?? '')
     const place = { topic, partition, source, position: offset, partitionTimeMs }
@@ -154,14 +155,19 @@ export class Task {
       queue: new PartitionQueue({ ...this.#options, ...place, meta: this.#meta }),
       emit: this.#spans?.entry(emit) ?? emit,
       vitals: this.vitals.node(source.name, true),
-      committed: metadata === null ? -1 : offset,
+      committed: metadata === null || isReset ? -1 : offset,
+      topicIs,
     }
   }
 
   /** The committed offset has left the topic: reading goes on from this one. */
   resumeAt({ topic, partition, offset }: TopicPartition & { readonly offset: Offset }): void {
-    for (const { queue } of this.#inputs) {
-      if (queue.topic === topic && queue.partition === partition) queue.moveTo(offset)
+    for (const input of this.#inputs) {
+      const { queue } = input
+      if (queue.topic !== topic || queue.partition !== partition) continue
+      queue.moveTo(offset)
+      // It may be another topic by now.
+      input.topicIs = ''
     }
   }
 
@@ -346,9 +352,11 @@ export class Task {
    */
   offsetsToCommit(): readonly CommittedOffset[] {
     const [streamTimeMs, generation] = [this.#streamTimeMs, this.#generation]
-    return this.#inputs.map(({ queue }) => {
+    const { logs } = this.stores
+    return this.#inputs.map(({ queue, topicIs }) => {
       const { topic, partition, position: offset, partitionTimeMs } = queue
-      const metadata = formatCommitMetadata({ streamTimeMs, partitionTimeMs, generation })
+      const known = { streamTimeMs, partitionTimeMs, generation, topic: topicIs, logs }
+      const metadata = formatCommitMetadata(known)
       return { topic, partition, offset, metadata }
     })
   }

@@ -260,6 +260,7 @@ test('a changelog that is deleted while it is followed is not trusted by who tak
     await owner.stop()
     const port = await pair.simulation.connect('admin')
     await port.deleteTopics([CHANGELOG])
+    await pair.simulation.resetToCurrent('counting', 'words', 1)
     // Outgrows the position of the standby, under the same name.
     const anew = pair.start(new Disk())
     await pair.count('b', 'b', 'b', 'b', 'b', 'b', 'a')
@@ -284,6 +285,7 @@ test('what is followed is looked up again: another changelog is followed in the 
     await owner.stop()
     const port = await pair.simulation.connect('admin')
     await port.deleteTopics([CHANGELOG])
+    await pair.simulation.resetToCurrent('counting', 'words', 1)
     const anew = pair.start(new Disk())
     await pair.count('b', 'b', 'b', 'b', 'b', 'b', 'a')
     await pair.simulation.clock.sleep(180_000)

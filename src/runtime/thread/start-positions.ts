@@ -3,10 +3,12 @@ import { StreamsError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
 import { fetchCommittedOffsets, listOffsetsRetrying } from '../../kafka/client/offsets.ts'
+import { fetchTopicIds } from '../../kafka/client/topics.ts'
 import type { FetchedOffset, KafkaPort } from '../../kafka/port.ts'
 import { topicName, type OffsetReset } from '../../topology/graph.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { parseCommitMetadata } from '../task/commit-metadata.ts'
+import { topicIdentity } from '../task/identities.ts'
 import type { StartPosition } from '../task/task-options.ts'
 
 /** An open transaction over the offsets is waited for at least as long as it may live. */
@@ -26,19 +28,29 @@ export async function startPositions(
   positions: Positions,
   partitions: readonly TopicPartition[],
 ): Promise<readonly StartPosition[]> {
-  const { port, clock, applicationId } = positions
+  const { port, clock, applicationId, logger } = positions
   const committed = await fetchCommittedOffsets(port, clock, applicationId, partitions, {
     timeoutMs: STABLE_OFFSETS_TIMEOUT_MS,
   })
   refuseToResume(applicationId, committed)
+  const names = [...new Set(committed.map(({ topic }) => topic))]
+  const ids = await fetchTopicIds(port, clock, names, LOOKUP)
   return Promise.all(
     committed.map(async ({ topic, partition, offset, metadata }) => {
-      const isNone = offset === null || parseCommitMetadata(metadata).isFresh
+      const { isFresh, topic: before } = parseCommitMetadata(metadata)
+      const topicIs = topicIdentity(ids.get(topic) ?? '')
+      const isReset = before !== '' && topicIs !== '' && before !== topicIs
+      const isNone = offset === null || isFresh
+      if (isReset) {
+        logger.warn({ topic, partition, offset }, 'the committed offset is of a topic that is gone')
+      }
       return {
         topic,
         partition,
+        topicIs,
+        isReset,
         metadata: isNone ? null : metadata,
-        offset: isNone ? await resetPosition(positions, { topic, partition }) : offset,
+        offset: isNone || isReset ? await resetPosition(positions, { topic, partition }) : offset,
       }
     }),
   )

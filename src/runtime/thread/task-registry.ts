@@ -10,6 +10,7 @@ import { memoryBackend } from '../../state/memory/memory-backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
 import type { AssignedTask } from '../assignment/subscription.ts'
 import { reactionTo } from '../reaction.ts'
+import { refuseLostLogs } from '../restore/changelog-extents.ts'
 import type { Restorer } from '../restore/restorer.ts'
 import { latestGeneration } from '../task/commit-metadata.ts'
 import { onBehalfOf } from '../task/failed-task.ts'
@@ -130,7 +131,9 @@ export class TaskRegistry {
     if (task === undefined) return
     const extents = await this.#whileOpening(slot, () => restorer.extentsOf(task))
     if (extents === undefined || isClosed(slot)) return
-    const generation = latestGeneration(positions.map(({ metadata }) => metadata))
+    const committed = positions.map(({ metadata }) => metadata)
+    const generation = latestGeneration(committed)
+    refuseLostLogs(task, generation, committed, extents)
     onBehalfOf(slot.plan.id, () => restorer.begin(task, generation, extents))
     slot.state = 'restoring'
   }
