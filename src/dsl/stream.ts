@@ -104,7 +104,7 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
     options: ProcessOptions<K, V>,
   ): ProcessedStream<K2, V2, S> {
     const draft = processStep(this['~flow'], 'process', processor, options, process)
-    return new ProcessedStream(draft, { ...this['~flow'], value: undefined, rekeyed: true })
+    return processed(draft, { ...this['~flow'], value: undefined, rekeyed: true })
   }
 
   /** As `process`, for a processor that keeps the key: what follows needs no topic in between. */
@@ -114,29 +114,30 @@ export class Stream<out K, out V, in S = NonNullable<K>> extends PatternWords<K,
   ): ProcessedStream<K, V2, S> {
     const flow = this['~flow']
     const draft = processStep(flow, 'process-values', processor, options, processValues)
-    return new ProcessedStream(draft, { ...this['~flow'], value: undefined })
+    return processed(draft, { ...this['~flow'], value: undefined })
   }
 }
 
-/** What a processor forwards, and its side outputs. */
-export class ProcessedStream<out K, out V, in S = NonNullable<K>> extends Stream<K, V, S> {
-  readonly #draft: ProcessorDraft
-
-  constructor(draft: ProcessorDraft, flow: Flow) {
-    super({ ...flow, from: { node: draft.name, output: undefined } })
-    this.#draft = draft
-  }
-
+/** Of a step that forwards to more than one stream. */
+export interface SideOutputs<in S> {
   /** The records that the processor gave to this tag. */
-  sideOutput<K2, V2>(tag: SideOutput<K2, V2>): Stream<K2, V2, S> {
-    const { name: node, outputs } = this.#draft
-    if (!outputs.includes(tag.name)) outputs.push(tag.name)
-    const flow = this['~flow']
-    return new Stream({
-      ...flow,
-      value: undefined,
-      rekeyed: true,
-      from: { node, output: tag.name },
-    })
+  readonly sideOutput: <K, V>(tag: SideOutput<K, V>) => Stream<K, V, S>
+}
+
+/**
+ * What a processor forwards, and its side outputs. No class of its own: TypeScript compares classes
+ * by their members, and would not take it for a stream of wider types.
+ */
+export type ProcessedStream<K, V, S = NonNullable<K>> = Stream<K, V, S> & SideOutputs<S>
+
+function processed<K, V, S>({ name: node, outputs }: ProcessorDraft, flow: Flow) {
+  const sideOutputs: SideOutputs<S> = {
+    sideOutput: (tag) => {
+      if (!outputs.includes(tag.name)) outputs.push(tag.name)
+      const from = { node, output: tag.name }
+      return new Stream({ ...flow, value: undefined, rekeyed: true, from })
+    },
   }
+  const stream = new Stream<K, V, S>({ ...flow, from: { node, output: undefined } })
+  return Object.assign(stream, sideOutputs)
 }

@@ -267,6 +267,8 @@ describe('types follow the records', () => {
       const processed = order.events.process(amounts, { name: 'amounts' })
       processed.to(totals)
       processed.sideOutput(late).to(placed)
+      expectTypeOf(processed).toExtend<Stream<unknown, unknown, never>>()
+      expectTypeOf(processed.filter(() => true)).toEqualTypeOf<Stream<string, number>>()
     })
   })
 })
