@@ -18,6 +18,11 @@ function moduleOf(text: string): string {
   return pathToFileURL(file).href
 }
 
+function register(provider = new BasicTracerProvider()): void {
+  api.trace.setGlobalTracerProvider(provider)
+  onTestFinished(() => api.trace.disable())
+}
+
 function noting(): Logger & { readonly notes: readonly string[] } {
   const notes: string[] = []
   return { ...silentLogger, notes, warn: (_, message) => void notes.push(message) }
@@ -41,7 +46,15 @@ test('a module that fails is an error of the configuration, with its reason', as
   })
 })
 
+test('a module that registers nothing, or nobody who does, is said', async () => {
+  const silent = openTracing(moduleOf(''))
+  await expect(silent).rejects.toMatchObject({ code: 'INVALID_CONFIG' })
+  await expect(silent).rejects.toThrow('has registered no OpenTelemetry SDK')
+  await expect(openTracing(true)).rejects.toThrow('no OpenTelemetry SDK is there')
+})
+
 test('what the module exports is shut down at the end', async () => {
+  register()
   const url = moduleOf(`export default {
     ended: 0,
     shutdown() { this.ended += 1; return Promise.resolve() },
@@ -61,14 +74,14 @@ test('without it the provider that is registered is shut down', async () => {
     ended += 1
     return Promise.resolve()
   }
-  api.trace.setGlobalTracerProvider(provider)
-  onTestFinished(() => api.trace.disable())
+  register(provider)
   const tracing = await openTracing(true)
   await tracing.end(noting())
   expect(ended).toBe(1)
 })
 
 test('spans that cannot be exported are a warning, and no failure', async () => {
+  register()
   const url = moduleOf(`export default { shutdown: () => Promise.reject(new Error('away')) }`)
   const logger = noting()
   await (await openTracing(url)).end(logger)

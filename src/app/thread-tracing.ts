@@ -40,6 +40,7 @@ export async function checkTracing(tracing: true | string): Promise<void> {
 export async function openTracing(tracing: true | string): Promise<ThreadTracing> {
   const api = await importApi()
   const sdk = tracing === true ? undefined : await importSdk(tracing)
+  if (registered(api) === nobody(api)) throw notRegistered(tracing)
   return {
     api,
     end: async (logger) => {
@@ -64,6 +65,22 @@ function registered({ trace }: OpenTelemetryApi): Endable {
   const provider = trace.getTracerProvider() as Endable
   return provider.getDelegate?.() ?? provider
 }
+
+/** What the API gives spans to where no SDK has said otherwise. */
+const nobody = ({ ProxyTracerProvider }: OpenTelemetryApi): Endable =>
+  new ProxyTracerProvider().getDelegate() as Endable
+
+const notRegistered = (tracing: true | string): StreamsError =>
+  new StreamsError('INVALID_CONFIG', {
+    message:
+      tracing === true
+        ? 'tracing is on, and no OpenTelemetry SDK is there in a stream thread'
+        : `${modulePath(tracing)} has registered no OpenTelemetry SDK`,
+    hint:
+      tracing === true
+        ? 'Start Node with `--import` and what sets it up, or name that module as `tracing`.'
+        : 'Call `trace.setGlobalTracerProvider`, or what does it: `sdk.start()`.',
+  })
 
 async function importApi(): Promise<OpenTelemetryApi> {
   try {
