@@ -5,6 +5,8 @@ import type { Offset } from '../../core/record.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { TopicPartition } from '../../core/topic-partition.ts'
+import { COORDINATOR_UNPROVEN } from '../../kafka/client/proven-port.ts'
+import { KafkaError } from '../../kafka/port.ts'
 import type { StateBackend } from '../../state/backend.ts'
 import { memoryBackend } from '../../state/memory/memory-backend.ts'
 import type { StoreSpec } from '../../state/store-spec.ts'
@@ -147,7 +149,7 @@ export class TaskRegistry {
         return isClosed(slot) ? undefined : found
       } catch (error) {
         if (isClosed(slot)) return undefined
-        if (reactionTo(error) !== 'migrated') throw error
+        if (reactionTo(error) !== 'migrated' || isUnproven(error)) throw error
         logger.warn({ task: slot.plan.id, err: error }, 'task cannot be opened: trying again')
       }
       await clock.sleep(LOOK_AGAIN_AFTER_MS)
@@ -261,6 +263,10 @@ export class TaskRegistry {
     for (const backend of closing) await backend.close()
   }
 }
+
+/** To ask again is no use: the proof is a transaction, for which all work is abandoned. */
+const isUnproven = (error: unknown): boolean =>
+  error instanceof KafkaError && error.code === COORDINATOR_UNPROVEN
 
 /** The state as it is now: it may have changed while something was awaited. */
 const isClosed = (slot: Slot): boolean => slot.state === 'closed'

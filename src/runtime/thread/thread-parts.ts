@@ -4,6 +4,7 @@ import { Wakeup } from '../../core/wakeup.ts'
 import { Fetcher } from '../../kafka/client/fetcher.ts'
 import type { SuccessorOf } from '../../kafka/client/generations.ts'
 import { GroupMembership } from '../../kafka/client/group-membership.ts'
+import { provenPort } from '../../kafka/client/proven-port.ts'
 import type { KafkaPort } from '../../kafka/port.ts'
 import { Committer } from '../commit/committer.ts'
 import { GlobalReader } from '../global/global-reader.ts'
@@ -53,7 +54,10 @@ export class ThreadParts {
   readonly pace: Pace
   readonly #options: ThreadPartsOptions
 
-  constructor(options: ThreadPartsOptions) {
+  constructor(given: ThreadPartsOptions) {
+    // At-least-once may do things twice.
+    const isExact = given.config.guarantee === 'exactly-once'
+    const options = isExact ? { ...given, port: provenPort(given.port) } : given
     this.#options = options
     const { clock, logger, config, topology, storage, stopping } = options
     const { counters } = this
