@@ -83,8 +83,7 @@ export class ClientLine {
     // A process that died, also while it was frozen, sends nothing any more.
     if (this.#ended.signal.aborted) throw answerLost('the connection ended')
     const fate = this.#faults.fateOf(request)
-    if (fate.requestLost || fate.replyLost) this.#forget(sending.to)
-    if (fate.requestLost) throw answerLost(`${request.api} was lost on the way`)
+    if (fate.requestLost) await this.#lost(fate, sending.to, `${request.api} was lost on the way`)
     if (fate.refused !== null) {
       if (refused !== undefined) return refused(fate.refused)
       throw fate.refused
@@ -115,7 +114,9 @@ export class ClientLine {
     const delivered = deliver()
     delivered.catch(() => {})
     if (fate.repeatedAfterMs !== null) void this.#repeat(delivered, fate.repeatedAfterMs, arrive)
-    if (fate.replyLost) throw answerLost(`the answer to ${request.api} was lost`)
+    if (fate.replyLost) {
+      await this.#lost(fate, sending.to, `the answer to ${request.api} was lost`)
+    }
     return await delivered
   }
 
@@ -136,6 +137,12 @@ export class ClientLine {
       this.#coordinators.get(to.coordinator) ?? this.#brokers.findCoordinator(to.coordinator)
     this.#coordinators.set(to.coordinator, node)
     return node
+  }
+
+  async #lost({ noticedAfterMs }: Fate, to: Destination, what: string): Promise<never> {
+    if (noticedAfterMs > 0) await this.#clock.sleep(noticedAfterMs)
+    this.#forget(to)
+    throw answerLost(what)
   }
 
   /** Whoever does not answer is looked for again. */

@@ -26,6 +26,8 @@ export interface Fate {
   readonly replyLost: boolean
   readonly delayMs: number
   readonly repeatedAfterMs: number | null
+  /** How long the caller waits for what is lost. */
+  readonly noticedAfterMs: number
 }
 
 /** What becomes of a request, of all there are or just of one; nothing where undefined. */
@@ -60,6 +62,7 @@ const harmless: Fate = {
   replyLost: false,
   delayMs: 0,
   repeatedAfterMs: null,
+  noticedAfterMs: 0,
 }
 
 /**

@@ -3,7 +3,8 @@ import type { Random } from '../../core/random.ts'
 import type { Fate } from '../../kafka/memory/faults.ts'
 import type { Api, SimulatedRequest } from '../../kafka/memory/requests.ts'
 import type { SimulatedCluster } from '../../kafka/memory/simulated-cluster.ts'
-import { KafkaError, type GroupMember, type KafkaPort } from '../../kafka/port.ts'
+import type { GroupMember, KafkaPort } from '../../kafka/port.ts'
+import { pick } from './scenario.ts'
 import { answerText, requestText, type Trace } from './trace.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
@@ -76,7 +77,8 @@ export class Network {
       const fate = this.#chance(weather, request)
       if (fate === undefined) continue
       this.#trace.note(request.clientId, () => `✗ ${request.api} ${JSON.stringify(fate)}`)
-      return { ...fate, delayMs: delayMs + (fate.delayMs ?? 0) }
+      const noticedAfterMs = pick(this.#random, NOTICED_AFTER_MS)
+      return { ...fate, noticedAfterMs, delayMs: delayMs + (fate.delayMs ?? 0) }
     }
     return { delayMs }
   }
@@ -119,11 +121,6 @@ export class Network {
           this.#look(api, args)
           return answer
         } catch (error) {
-          if (error instanceof KafkaError && error.kind === 'network') {
-            await this.#clock.sleep(
-              NOTICED_AFTER_MS[Math.floor(this.#random() * NOTICED_AFTER_MS.length)] ?? 0,
-            )
-          }
           await gate.pass()
           this.#trace.note(clientId, () => answerText(api, error))
           throw error
