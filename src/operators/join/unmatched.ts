@@ -1,3 +1,4 @@
+import { hasPassed } from '../../core/has-passed.ts'
 import type { Headers, Meta } from '../../core/record.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { Progress } from '../../state/window-store.ts'
@@ -24,7 +25,7 @@ export class Unmatched {
   readonly #intervalMs: number
   readonly #left: Waiting | undefined
   readonly #right: Waiting | undefined
-  #nextLookMs = 0
+  #lookedMs = -Infinity
   /** Since when something waits, as Kafka Streams has it; Infinity: nothing does. */
   #sinceMs: number
 
@@ -81,8 +82,8 @@ export class Unmatched {
     const mayClose = this.#sinceMs === Infinity ? keptMs > 0 : this.#sinceMs + keptMs < streamTimeMs
     if (!mayClose) return
     const nowMs = this.#context.wallClockMs()
-    if (nowMs < this.#nextLookMs) return
-    this.#nextLookMs = nowMs + this.#intervalMs
+    if (!hasPassed(this.#intervalMs, this.#lookedMs, nowMs)) return
+    this.#lookedMs = nowMs
     this.#emitAll(streamTimeMs - this.#graceMs, headers)
   }
 

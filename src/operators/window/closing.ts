@@ -1,3 +1,4 @@
+import { hasPassed } from '../../core/has-passed.ts'
 import { noHeaders, type Headers } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { Windowed } from '../../serde/windowed-key.ts'
@@ -42,7 +43,7 @@ export function closing<K, A>(
   { progress, serdes, emitIntervalMs, closedBetween, boundaryOf, timestampOf }: Closing<K, A>,
 ): Closed {
   const { emit, meta, wallClockMs } = context
-  let nextMs = 0
+  let lookedMs = -Infinity
   const mayClose = (closeMs: number): boolean => {
     const { closedMs } = progress
     if (closeMs < 0 || closeMs <= closedMs) return false
@@ -66,8 +67,8 @@ export function closing<K, A>(
   }
   const onRecord = (closeMs: number, headers: Headers): void => {
     const nowMs = wallClockMs()
-    if (nowMs < nextMs) return
-    nextMs = nowMs + emitIntervalMs
+    if (!hasPassed(emitIntervalMs, lookedMs, nowMs)) return
+    lookedMs = nowMs
     if (!mayClose(closeMs)) return
     emitUntil(closeMs, headers)
     progress.closedMs = closeMs

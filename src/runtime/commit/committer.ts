@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { StreamsError } from '../../core/errors.ts'
+import { hasPassed } from '../../core/has-passed.ts'
 import type { ThreadCounters } from '../../core/metrics.ts'
 import type { RecentWork } from '../../core/recent-work.ts'
 import { yieldToEventLoop } from '../../core/yield.ts'
@@ -52,8 +53,8 @@ export class Committer {
 
   isDue(tasks: readonly Task[], nowMs: number): boolean {
     if (!tasks.some((task) => task.needsCommit)) return false
-    if (this.#requested || nowMs >= this.#committedAtMs + this.#options.commitIntervalMs)
-      return true
+    const { commitIntervalMs } = this.#options
+    if (this.#requested || hasPassed(commitIntervalMs, this.#committedAtMs, nowMs)) return true
     return this.isFull(tasks)
   }
 
@@ -105,7 +106,7 @@ export class Committer {
 
   async #checkpointIfDue(tasks: readonly Task[], producer: RecordProducer): Promise<void> {
     const { clock, checkpointIntervalMs } = this.#options
-    const due = clock.nowMs() >= this.#checkpointedAtMs + checkpointIntervalMs
+    const due = hasPassed(checkpointIntervalMs, this.#checkpointedAtMs, clock.nowMs())
     // At half the bound, so that the bound itself does not force commits one after the other.
     if (!due && dirtyBytes(tasks) < this.#dirtyBytesMax / 2) return
     // The last one goes on at leisure as long as there is room for what it has not written.

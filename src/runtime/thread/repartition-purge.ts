@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { messageOf } from '../../core/errors.ts'
+import { hasPassed } from '../../core/has-passed.ts'
 import type { Logger } from '../../core/logger.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import { topicName } from '../../topology/graph.ts'
@@ -43,7 +44,7 @@ export class RepartitionPurge {
   afterCommit(tasks: readonly Task[]): void {
     const nowMs = this.#clock.nowMs()
     if (this.#topics.size === 0 || this.#underWay) return
-    if (nowMs < this.#purgedAtMs + PURGE_INTERVAL_MS) return
+    if (!hasPassed(PURGE_INTERVAL_MS, this.#purgedAtMs, nowMs)) return
     const partitions = tasks
       .flatMap((task) => task.committedPositions())
       .filter(({ topic, offset }) => this.#topics.has(topic) && offset > 0)

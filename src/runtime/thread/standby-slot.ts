@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
 import { isStreamsError } from '../../core/errors.ts'
+import { hasPassed } from '../../core/has-passed.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { Fetcher } from '../../kafka/client/fetcher.ts'
@@ -161,7 +162,7 @@ export class StandbySlot {
     if (task === undefined) return 0
     try {
       const records = task.advance(this.#options.fetcher, recordsMax, bounds)
-      if (nowMs >= this.#writtenAtMs + this.#options.checkpointIntervalMs) {
+      if (hasPassed(this.#options.checkpointIntervalMs, this.#writtenAtMs, nowMs)) {
         this.#writtenAtMs = nowMs
         task.write()
         this.#failures = 0
