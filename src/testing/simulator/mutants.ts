@@ -186,6 +186,14 @@ const groups: readonly Mutant[] = [
 
 const stores: readonly Mutant[] = [
   {
+    name: 'clock-set-back',
+    why: 'what is done from time to time waits for as long as the clock was set back',
+    file: 'core/has-passed.ts',
+    find: ' || nowMs < sinceMs',
+    replace: '',
+    seeds: [],
+  },
+  {
     name: 'dirty-close-writes',
     why: 'a task that is abandoned writes what is not committed',
     file: 'runtime/task/task-stores.ts',

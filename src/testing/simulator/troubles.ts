@@ -168,8 +168,10 @@ export class Troubles {
   }
 
   readonly #jumpClock = (machine: Machine): void => {
-    const { random } = this.#fleet
-    const ms = pick(random, [-3_000, -200, 200, 3_000])
+    const { random, plan } = this.#fleet
+    // Who waits for a time of the wall clock has to wait when it was set back.
+    const farMs = plan.scenario.isComplete === undefined ? 3_600_000 : 3_000
+    const ms = pick(random, [-farMs, -200, 200, farMs])
     this.#note(`the clock of ${machine.name} jumps by ${ms} ms`)
     machine.clock.jump(ms)
   }
