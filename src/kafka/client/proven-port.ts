@@ -4,9 +4,9 @@ import { KafkaError, type KafkaPort } from '../port.ts'
 export const COORDINATOR_UNPROVEN = 'COORDINATOR_UNPROVEN'
 
 /**
- * The same cluster, but committed offsets are believed only of a coordinator that has proven that it
- * still is one, by a write: a new generation, or offsets in a transaction. Whoever fails to answer
- * is looked for again, and then it is somebody else that has to prove it: see
+ * The same cluster, but committed offsets are believed only of a coordinator that has proven, by a
+ * write, that it still is one: by a new generation, or by offsets in a transaction. Whoever fails
+ * to answer is looked for again, and may be somebody else: see
  * docs/decisions/0010-a-coordinator-proves-itself.md. What is asked for without `requireStable`
  * needs no proof.
  */

@@ -151,11 +151,10 @@ const groups: readonly Mutant[] = [
     name: 'tasks-kept-when-lost',
     why: 'a thread that was thrown out goes on with what it had',
     file: 'runtime/thread/rebalancer.ts',
-    find: `      case 'lost':
-        await this.#leaveAll()
-        break`,
-    replace: `      case 'lost':
-        break`,
+    find: `if (membership.state === 'lost') await this.#leaveAll()
+    else if`,
+    replace: `if (membership.state === 'lost') this.#warmUps = []
+    else if`,
     seeds: [],
   },
   {
