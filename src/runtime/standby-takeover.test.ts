@@ -1,11 +1,9 @@
 /** Whoever follows a task takes it over, and what comes out is what would have come out anyway. */
 import { describe, expect, test } from 'vitest'
-import { json, keyValueStore, string, topic, topology, type Topology } from 'millrace'
 import { runChaos } from './chaos.fixtures.ts'
 import { breakEach } from './crash.fixtures.ts'
-import type { Life, LifeOptions } from './life.fixtures.ts'
 import { ordersScenario, wordCountScenario } from './scenarios.fixtures.ts'
-import { diskState, Disk, Simulation, START_MS, textOf } from './simulation.fixtures.ts'
+import { counting, Fleet, followedBy, restoredBy, tasksOf } from './standby-fleet.fixtures.ts'
 import { timersScenario } from './timers.fixtures.ts'
 
 const scenarios = [
@@ -37,117 +35,6 @@ describe.for(scenarios)('%s in three processes, while everything goes wrong', ([
     await runChaos({ scenario, seed, events: 25, life })
   })
 })
-
-const words = topic('words', { key: string, value: string })
-const totals = topic('totals', { key: string, value: json<number>() })
-const counting = (backend: 'lmdb' | 'memory'): Topology =>
-  topology('counting', (builder) => {
-    builder
-      .stream(words)
-      .groupByKey()
-      .count({ store: keyValueStore('counts', { key: string, value: json<number>(), backend }) })
-      .toStream()
-      .to(totals)
-  })
-const onDisk = counting('lmdb')
-const keys = Array.from({ length: 200 }, (_, index) => `key-${index}`)
-
-/** Two partitions of words that are counted, in processes with disks of their own. */
-class Fleet implements Disposable {
-  readonly simulation = new Simulation()
-  readonly #disks = new Map<string, Disk>()
-  readonly #options: Partial<LifeOptions>
-  #written = 0
-  #starts = 0
-
-  constructor(options: Partial<LifeOptions> = {}) {
-    this.#options = options
-    for (const name of ['words', 'totals']) this.simulation.cluster.createTopic(name, 2)
-  }
-
-  disk(processId: string): Disk {
-    const disk = this.#disks.get(processId) ?? new Disk()
-    this.#disks.set(processId, disk)
-    return disk
-  }
-
-  start(processId: string): Life {
-    this.#starts += 1
-    return this.simulation.start({
-      topology: onDisk,
-      disk: this.disk(processId),
-      processId,
-      clientId: `${processId}-${this.#starts}`,
-      standbys: 1,
-      ...this.#options,
-    })
-  }
-
-  write(): void {
-    this.#written += 1
-    const timestampMs = START_MS - 100_000 + this.#written
-    this.simulation.write(keys.map((key) => ({ topic: 'words', key, value: 'x', timestampMs })))
-  }
-
-  async counted(): Promise<void> {
-    const isCommitted = (): boolean => this.simulation.hasCommitted('counting', ['words'])
-    await this.simulation.until(isCommitted, 'the words are counted')
-  }
-
-  async count(): Promise<void> {
-    this.write()
-    await this.counted()
-  }
-
-  /** Every task runs in one of these, and has a copy in another one that lacks nothing. */
-  async settled(...lives: readonly Life[]): Promise<void> {
-    const isSettled = (): boolean => {
-      const threads = lives.map(({ thread }) => thread.snapshot())
-      const running = threads.flatMap(({ tasks }) => tasks)
-      const stores = threads.flatMap(({ standbys }) => standbys.flatMap((each) => each.stores))
-      return (
-        threads.every(({ state }) => state === 'running') &&
-        running.length === 2 &&
-        stores.length === 2 &&
-        stores.every(({ lag }) => lag === 0)
-      )
-    }
-    await this.simulation.until(isSettled, 'every task has a copy')
-  }
-
-  /** Fails where the last total of a key is another one, or a total came twice. */
-  expectCounts(times: number): void {
-    const seen = this.simulation
-      .committed('totals')
-      .flat()
-      .map(({ key, value }) => `${textOf(key)} ${textOf(value)}`)
-    const all = keys.flatMap((key) =>
-      Array.from({ length: times }, (_, index) => `${key} ${index + 1}`),
-    )
-    expect(seen.toSorted()).toEqual(all.toSorted())
-  }
-
-  expectDisks(): void {
-    for (const disk of this.#disks.values()) {
-      const { restored, committed, uncommitted } = diskState(this.simulation, disk, onDisk)
-      expect(uncommitted).toEqual([])
-      expect(restored).toEqual(committed)
-    }
-  }
-
-  run(scene: () => Promise<void>): Promise<void> {
-    return this.simulation.clock.run(scene)
-  }
-
-  [Symbol.dispose](): void {
-    this.simulation[Symbol.dispose]()
-  }
-}
-
-const restoredBy = ({ thread }: Life): number => thread.snapshot().counters.restored
-const tasksOf = ({ thread }: Life): readonly string[] => thread.snapshot().tasks.map(({ id }) => id)
-const followedBy = ({ thread }: Life): readonly string[] =>
-  thread.snapshot().standbys.map(({ task }) => task)
 
 test.for(['lmdb', 'memory'] as const)(
   'a task is taken over with nothing to restore: a store of kind %s',

@@ -139,14 +139,22 @@ function placeByState(
   return free.filter((task) => !placed.has(task))
 }
 
-/** By who is ready, who follows it now, and then by how much is stored. */
+/**
+ * By who is ready, who runs it now, and then by how much is stored. Who follows it does not count
+ * beyond that: whoever has just given it up, to hand it to another of its threads, lacks nothing
+ * either. Else two tasks can change places in every round.
+ */
 function offersOf(seats: Seats, task: AssignableTask, copies: Copies): readonly Offer[] {
+  const owners = new Set(
+    seats.all.filter(({ member }) => member.owned.includes(task.id)).map(({ process }) => process),
+  )
   const holders = seats.processes.filter(
-    ({ stored, followed }) => stored.has(task.id) || followed.has(task.id),
+    (process) =>
+      owners.has(process) || process.stored.has(task.id) || process.followed.has(task.id),
   )
   const rankOf = (process: ProcessShare): readonly number[] => [
     copies.isReady(process, task) ? 0 : 1,
-    process.followed.has(task.id) ? 0 : 1,
+    owners.has(process) ? 0 : 1,
     -(process.stored.get(task.id) ?? 0),
     holders.length,
   ]
