@@ -168,6 +168,11 @@ test('what is restored is counted, and what is left is told by store', async () 
     expect(
       found['kafka_streams_stream_task_metrics_restore_total{thread_id="0"}'],
     ).toBeGreaterThanOrEqual(100)
+    // Of a sample's 30 s, as any rate.
+    expect(found['kafka_streams_stream_task_metrics_restore_rate{thread_id="0"}']).toBeCloseTo(
+      (found['kafka_streams_stream_task_metrics_restore_total{thread_id="0"}'] ?? 0) / 30,
+      5,
+    )
     await next.stop()
   })
 })

@@ -54,6 +54,8 @@ const thread: ThreadSnapshot = {
   committing: work,
   punctuating: work,
   idling: work,
+  restoreRate: 1,
+  followRate: 1,
   sendBufferBytes: 1,
   heapBytes: 1,
   sinceTurnMs: 1,

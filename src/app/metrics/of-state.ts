@@ -1,6 +1,6 @@
 import type { StoreSize, ThreadSnapshot } from '../../runtime/thread/thread-snapshot.ts'
 import type { Labels, Metric, Sample } from '../../server/prometheus.ts'
-import { counter, gauge, perThread, STATE, TASK, total } from './words.ts'
+import { counter, gauge, LATELY, ofEach, perThread, STATE, TASK, total } from './words.ts'
 
 /** What stores hold, and what they still have to read. */
 export function ofState(threads: readonly ThreadSnapshot[]): readonly Metric[] {
@@ -65,11 +65,21 @@ function ofChangelogs(threads: readonly ThreadSnapshot[]): readonly Metric[] {
       'restored',
     ),
     gauge(
+      `${TASK}_restore_rate`,
+      `Changelog records replayed into local stores a second, ${LATELY}`,
+      ofEach(threads, ({ restoreRate }) => restoreRate),
+    ),
+    gauge(
       `${TASK}_restore_remaining_records_total`,
       'Changelog offsets that the store still has to read before its task runs',
       remaining,
     ),
     total(threads, `${TASK}_update_total`, 'Changelog records replayed into standbys', 'followed'),
+    gauge(
+      `${TASK}_update_rate`,
+      `Changelog records replayed into standbys a second, ${LATELY}`,
+      ofEach(threads, ({ followRate }) => followRate),
+    ),
     gauge('millrace_standby_lag', 'Changelog offsets that a standby has not read yet', lacking),
     gauge('millrace_global_remaining_records', 'Offsets a global store has to read', behind),
   ]

@@ -36,6 +36,9 @@ export interface ThreadSnapshot {
   readonly punctuating: WorkRate
   /** Times that the loop waited for something to do. */
   readonly idling: WorkRate
+  /** Changelog records a second, into stores and into standbys. */
+  readonly restoreRate: number
+  readonly followRate: number
   /** Produced and not acknowledged yet. */
   readonly sendBufferBytes: number
   /** Of the thread's heap, in use; undefined where the thread is not one of Node's. */

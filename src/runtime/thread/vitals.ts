@@ -27,6 +27,12 @@ export class Vitals {
   readonly punctuating: RecentWork
   /** Times without anything to do. */
   readonly #idling: RecentWork
+  /** Changelog records, into stores and into standbys. */
+  readonly #restoring: RecentWork
+  readonly #following: RecentWork
+  /** Counted by the turn before. */
+  #restored = 0
+  #followed = 0
   readonly #clock: Clock
   readonly #counters: ThreadCounters
   #turnedAtMs: number
@@ -42,13 +48,24 @@ export class Vitals {
     this.committing = new RecentWork(this.#turnedAtMs)
     this.punctuating = new RecentWork(this.#turnedAtMs)
     this.#idling = new RecentWork(this.#turnedAtMs)
+    this.#restoring = new RecentWork(this.#turnedAtMs)
+    this.#following = new RecentWork(this.#turnedAtMs)
   }
 
   /** The loop has come round, at this time, which is returned. */
   turned(nowMs: number): number {
     this.#turnedAtMs = nowMs
     this.#counters.polls += 1
+    this.#noteReplayed(nowMs)
     return nowMs
+  }
+
+  #noteReplayed(nowMs: number): void {
+    const { restored, followed } = this.#counters
+    if (restored > this.#restored) this.#restoring.add(nowMs, restored - this.#restored, 0)
+    if (followed > this.#followed) this.#following.add(nowMs, followed - this.#followed, 0)
+    this.#restored = restored
+    this.#followed = followed
   }
 
   /** Waits for something to do. */
@@ -84,6 +101,8 @@ export class Vitals {
       committing: this.committing.at(nowMs),
       punctuating: this.punctuating.at(nowMs),
       idling: this.#idling.at(nowMs),
+      restoreRate: this.#restoring.at(nowMs).rate,
+      followRate: this.#following.at(nowMs).rate,
       sendBufferBytes: outgoing.producer.bufferedBytes,
       sinceTurnMs: this.sinceTurnMs,
     }
