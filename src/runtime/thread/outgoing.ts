@@ -135,9 +135,12 @@ export class Outgoing {
     const id = transactionalIdOf(config.applicationId, thread)
     try {
       await retrying(clock, FENCING, () => port.initProducerId(id, config.transactionTimeoutMs))
-      logger.info({ thread }, 'a thread has left the group: its transaction is ended')
+      logger.info({ gone: thread }, 'a thread has left the group: its transaction is ended')
     } catch (error) {
-      logger.warn({ thread, err: error }, 'a thread has left the group: its transaction times out')
+      logger.warn(
+        { gone: thread, err: error },
+        'a thread has left the group: its transaction times out',
+      )
     }
   }
 
