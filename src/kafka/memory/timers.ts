@@ -21,7 +21,8 @@ export class Timers {
   }
 
   cancel(name: string): void {
-    this.#running.get(name)?.abort()
+    // Without a reason it would make an error, which nobody sees.
+    this.#running.get(name)?.abort('cancelled')
     this.#running.delete(name)
   }
 

@@ -33,6 +33,8 @@ export class SimulatedDisk {
   /** Stores whose rows are the bytes of the changelog with a timestamp in front. */
   readonly #plainStores: ReadonlySet<string>
 
+  /** How often each was. */
+  readonly #opened = new Map<Place, number>()
   readonly #trace: Trace
 
   constructor(plainStores: ReadonlySet<string>, trace: Trace) {
@@ -42,8 +44,8 @@ export class SimulatedDisk {
 
   /**
    * For one thread; after `unmount` it can write no more, as if it had been killed. Another thread
-   * of its process may still have open what it opens, for a while: one that was thrown out of the
-   * group and has not heard of it. What they do to each other shows in the end.
+   * of its process may still have open what it opens: one that was thrown out of the group and has
+   * not heard of it. As with LMDB, whoever has opened it last can write it.
    */
   mount(): LocalStorage & { readonly unmount: () => void } {
     let mounted = true
@@ -56,6 +58,9 @@ export class SimulatedDisk {
           this.problems.push(`${place} is open, and is opened again`)
         }
         inUse.add(place)
+        const owner = (this.#opened.get(place) ?? 0) + 1
+        this.#opened.set(place, owner)
+        const isMine = (): boolean => this.#opened.get(place) === owner
         this.#trace.note('disk', () => `${place} is opened`)
         return {
           ...backend,
@@ -63,11 +68,13 @@ export class SimulatedDisk {
             if (!mounted) return
             assert(open, `a closed store of ${place} is not written`)
             if (this.isFull) throw full(place)
+            if (!isMine()) throw taken(place)
             this.#look(place, backend, batches)
             backend.checkpoint(batches)
           },
           wipe: (store) => {
             if (!mounted) return
+            if (!isMine()) throw taken(place)
             backend.wipe(store)
             this.#positions.get(place)?.delete(store)
           },
@@ -140,6 +147,12 @@ export const positionsOf = (
   backend: StateBackend,
   stores: Iterable<string>,
 ): readonly (Offset | undefined)[] => [...stores].map((store) => backend.position(store))
+
+const taken = (place: Place): StreamsError =>
+  new StreamsError('TASK_MIGRATED', {
+    message: `another thread has opened ${place} since`,
+    hint: 'None: the simulation ordered it.',
+  })
 
 const full = (place: Place): StreamsError =>
   new StreamsError('STATE_DIRECTORY_UNUSABLE', {

@@ -7,6 +7,8 @@ import { plant } from './transforms.ts'
 
 assert(parentPort !== null, 'this runs in a thread of its own')
 const port = parentPort
+// Errors are many, and their stacks are dear.
+Error.stackTraceLimit = 2
 const { mutant } = workerData as WorkerData
 const check = plant(mutant === undefined ? knobs : [...knobs, mutantNamed(mutant)])
 const { runSeed } = await import('./fleet.ts')
