@@ -60,6 +60,19 @@ test('an answer that was under way when another one was lost is not believed', a
   await expect(fetched).rejects.toMatchObject(unproven)
 })
 
+test('a write that was under way when an answer was lost proves nothing', async () => {
+  const { port, cluster, member } = await joined()
+  const producer = await port.initProducerId('tx', 10_000)
+  const offset = { ...partitions[0]!, offset: 0, metadata: '' }
+  cluster.faults.loseRequest(({ api }) => api === 'heartbeat')
+  const written = port.txnOffsetCommit('tx', producer, member, [offset])
+  const lost = port.heartbeat(member)
+  await expect(lost).rejects.toMatchObject({ kind: 'network' })
+  await written
+  await port.endTxn('tx', producer, 'abort')
+  await expect(port.offsetFetch(GROUP, partitions, true)).rejects.toMatchObject(unproven)
+})
+
 test('offsets that may be unstable need no proof', async () => {
   const { port, cluster, member } = await joined()
   cluster.faults.loseReply(({ api }) => api === 'heartbeat')

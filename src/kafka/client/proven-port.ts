@@ -25,21 +25,25 @@ export function provenPort(port: KafkaPort): KafkaPort {
       throw error
     }
   }
+  /** A write that was accepted, by whoever is still taken for the coordinator. */
+  const proving = async <T>(request: Promise<T>, isProof: boolean): Promise<T> => {
+    const before = doubts
+    const answer = await asked(request)
+    if (isProof && doubts === before) isProven = true
+    return answer
+  }
   return {
     ...port,
     joinGroup: (request) => asked(port.joinGroup(request)),
     heartbeat: (member) => asked(port.heartbeat(member)),
     syncGroup: async (member, ...rest) => {
-      const assignment = await asked(port.syncGroup(member, ...rest))
       // One that has slept still knows the generation before.
-      if (member.generation !== generation) isProven = true
+      const isNew = member.generation !== generation
+      const assignment = await proving(port.syncGroup(member, ...rest), isNew)
       generation = member.generation
       return assignment
     },
-    txnOffsetCommit: async (...args) => {
-      await asked(port.txnOffsetCommit(...args))
-      isProven = true
-    },
+    txnOffsetCommit: (...args) => proving(port.txnOffsetCommit(...args), true),
     offsetFetch: async (groupId, partitions, requireStable) => {
       const [wasProven, before] = [isProven, doubts]
       const offsets = await asked(port.offsetFetch(groupId, partitions, requireStable))
