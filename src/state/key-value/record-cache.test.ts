@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Header } from '../../core/record.ts'
 import { json } from '../../serde/json.ts'
@@ -199,4 +201,28 @@ test('keys that turn out to be no plain keys are still one row each', async () =
     ['b', 2],
     ['\ufffd', 2],
   ])
+})
+
+/** After a full garbage collection. */
+function heapMib(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  return process.memoryUsage().heapUsed / 2 ** 20
+}
+
+test('nothing of what was flushed is kept, however often that is', async () => {
+  await using under = await cachedStore()
+  const rounds = (count: number): void => {
+    for (let round = 0; round < count; round += 1) {
+      for (let key = 0; key < 500; key += 1) under.store.put(`key-${key}`, round, round)
+      under.handle.flush()
+      under.announced.length = 0
+      under.log.length = 0
+    }
+  }
+  rounds(20)
+  const before = heapMib()
+  rounds(300)
+  expect(heapMib() - before).toBeLessThan(8)
 })

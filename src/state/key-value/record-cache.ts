@@ -44,8 +44,12 @@ export class RecordCache<K, V> {
   readonly #hasExpired: (key: K) => boolean
   /** In the order of the last update. */
   #pending = new Map<Identity, Pending<K, V>>()
-  /** Kept between evictions: to find the first entry of a Map is to step over all deleted ones. */
-  #oldest: Iterator<Pending<K, V>> = this.#pending.values()
+  /**
+   * Kept between evictions: to find the first entry of a Map is to step over all deleted ones. Not
+   * for longer than until a flush: an iterator that stands still keeps every table that the Map has
+   * ever outgrown, with all that was in it.
+   */
+  #oldest: Iterator<Pending<K, V>> | undefined
   #order: OrderedByteMap<Pending<K, V>> | undefined
   readonly #merged: Overlay<Uint8Array | Pending<K, V>>
   #listener: FlushListener<K, V> | undefined
@@ -82,7 +86,7 @@ export class RecordCache<K, V> {
       pending.set(each.text, each)
     }
     this.#pending = pending
-    this.#oldest = pending.values()
+    this.#oldest = undefined
   }
 
   read(key: K): ValueAndTimestamp<V | undefined> {
@@ -143,10 +147,12 @@ export class RecordCache<K, V> {
         if (this.#pending.get(pending.identity) === pending) this.#release(pending)
       }
     }
+    this.#oldest = undefined
   }
 
   clear(): void {
     this.#pending.clear()
+    this.#oldest = undefined
     this.#order = undefined
     this.#heapBytes = 0
   }
@@ -183,8 +189,9 @@ export class RecordCache<K, V> {
 
   #evict(): void {
     while (this.#pending.size > 0 && this.pendingBytes() > this.#maxBytes) {
+      this.#oldest ??= this.#pending.values()
       const next = this.#oldest.next()
-      if (next.done === true) this.#oldest = this.#pending.values()
+      if (next.done === true) this.#oldest = undefined
       else this.#release(next.value)
     }
   }
