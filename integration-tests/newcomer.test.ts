@@ -25,6 +25,9 @@ beforeAll(async () => {
   const installed = await inFolder('npm', 'install', `./${archive}`, ...quiet).finished
   if (installed.code !== 0) throw new Error(installed.stderr)
   cpSync(join(repository, 'topologies/orders.ts'), join(folder, 'orders.ts'))
+  for (const file of ['customer-spending.ts', 'service.ts']) {
+    cpSync(join(repository, 'docs/guide/examples', file), join(folder, file))
+  }
   for (const file of ordersFiles) {
     cpSync(join(repository, 'topologies/orders', file), join(folder, 'orders', file))
   }
@@ -35,7 +38,8 @@ test('its types are found by a strict compiler that checks them too', async () =
   const tsc = join(repository, 'node_modules/.bin/tsc')
   const types = ['--types', 'node', '--typeRoots', join(repository, 'node_modules/@types')]
   const modules = ['--module', 'nodenext', '--target', 'es2024', '--allowImportingTsExtensions']
-  const compiled = inFolder(tsc, '--strict', '--noEmit', ...modules, ...types, 'orders.ts')
+  const sources = ['orders.ts', 'customer-spending.ts', 'service.ts']
+  const compiled = inFolder(tsc, '--strict', '--noEmit', ...modules, ...types, ...sources)
   expect(await compiled.finished).toEqual({ code: 0, stdout: '', stderr: '' })
 })
 

@@ -14,7 +14,8 @@ export type { AsyncMapper, AsyncOptions } from './dsl/index.ts'
 export type { AsyncMeta } from './operators/async/async-meta.ts'
 export type { GroupOptions, ProcessOptions, RepartitionOptions } from './dsl/index.ts'
 export type { Pattern, PatternOptions, StepOptions } from './dsl/index.ts'
-export { exponential, fixed, type Backoff } from './operators/retry/backoff.ts'
+export { exponential, fixed } from './operators/retry/backoff.ts'
+export type { Backoff, ExponentialOptions } from './operators/retry/backoff.ts'
 export type { Buffered, BufferOptions, NamedStepOptions, RetryOptions } from './dsl/index.ts'
 export type { Overflow, RateLimited, RateLimitOptions } from './dsl/index.ts'
 export type { GlobalSourceOptions, GlobalTable, SinkOptions, SourceOptions } from './dsl/index.ts'
@@ -41,7 +42,7 @@ export { keyValueStore, sessionStore, timerStore, windowStore } from './topology
 export { versionedStore, type VersionedStoreOptions } from './topology/stores.ts'
 export type { KeyValueStoreOptions, TimerStoreSpecFor } from './topology/stores.ts'
 export type { KeyTimer, Timer, TimerClock } from './state/timer-store.ts'
-export type { KeyValueStoreSpec, VersionedStoreSpec } from './state/store-spec.ts'
+export type { KeyValueStoreSpec, TimeToLive, VersionedStoreSpec } from './state/store-spec.ts'
 export type { Version, VersionedStore, VersionPlace } from './state/versioned-store.ts'
 export type { SessionStore, WindowStore } from './state/window-store.ts'
 export type { KeyValueStore, ReadOnlyKeyValueStore, ValueAndTimestamp } from './state/store.ts'
@@ -63,10 +64,13 @@ export { start, type StartOptions, type UncaughtErrorPolicy } from './app/start.
 export type { Application, ApplicationState, Instance, KeyMetadata } from './app/application.ts'
 export type { GetOptions, ReadOptions, ScanOptions, StoreView } from './app/store-view.ts'
 export type { Staleness, StoreRow, StoreRows, StoreValue } from './app/store-view.ts'
+export type { Compression, Guarantee, Health, LogOptions } from './app/index.ts'
+export type { SaslCredentials, SchemaRegistryConnection, ThreadSnapshot } from './app/index.ts'
 export { replay, type ReplayOptions, type ReplayPlan, type ReplayTo } from './app/replay.ts'
 
 // What a topology looks like.
 export { describeAsJson, describeAsText, type TopologyDescription } from './topology/describe.ts'
+export type { StoreDescription, SubTopologyDescription } from './topology/describe.ts'
 
 // What may go wrong.
 export { errorCodes, isStreamsError, StreamsError, type ErrorCode } from './core/errors.ts'

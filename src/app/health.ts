@@ -1,6 +1,7 @@
 import type { ThreadSnapshot } from '../runtime/thread/thread-snapshot.ts'
 import type { ApplicationState } from './application-state.ts'
 
+/** Whether all is well, and if not, what is wrong. */
 export interface Health {
   readonly ok: boolean
   readonly state: ApplicationState

@@ -3,6 +3,7 @@ import { isStreamsError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { KafkaError } from '../kafka/port.ts'
 
+/** How much is logged, how, and where to. */
 export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** For a person at a terminal; else one JSON object a line. */

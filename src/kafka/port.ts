@@ -34,6 +34,7 @@ export class KafkaError extends Error {
 }
 
 export type Isolation = 'read_committed' | 'read_uncommitted'
+/** How batches of records are compressed. */
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
 export interface Capabilities {

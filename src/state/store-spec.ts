@@ -21,6 +21,7 @@ interface StoreSettings<K, V> {
   readonly cached: boolean
 }
 
+/** How long a row lives after it was put, and by which clock. */
 export interface TimeToLive {
   readonly afterMs: number
   /** Event time: stream time against the record's; wall clock: the time of the put. */

@@ -18,6 +18,7 @@ export interface TopologyDescription {
   readonly repartitions: readonly { readonly name: string; readonly partitions: number | null }[]
 }
 
+/** A connected part of a topology: its tasks run by themselves. */
 export interface SubTopologyDescription {
   readonly id: number
   readonly nodes: readonly NodeDescription[]
@@ -58,6 +59,7 @@ export type NodeDescription =
       readonly predecessors: readonly string[]
     }
 
+/** A store of a topology. */
 export interface StoreDescription {
   readonly name: string
   readonly kind: string

@@ -15,14 +15,18 @@ export interface KafkaConnection {
   readonly requestTimeoutMs?: number
 }
 
+/** Who we are, to Kafka. */
 export type SaslCredentials =
   | {
       readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
       readonly username: string
       readonly password: string
     }
-  /** Asked for a token at every connection and re-authentication (KIP-368). */
-  | { readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string> }
+  | {
+      readonly mechanism: 'oauthbearer'
+      /** Asked for a token at every connection and re-authentication (KIP-368). */
+      readonly token: () => Promise<string>
+    }
 
 export interface BrokerAddress {
   readonly host: string

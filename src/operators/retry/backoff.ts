@@ -10,6 +10,7 @@ export interface Backoff {
   readonly delayMs: (attempts: number, chance: number) => number
 }
 
+/** How pauses grow, and how far they are spread. */
 export interface ExponentialOptions {
   /** What each wait is multiplied with to get the next one; 2 by default. */
   readonly factor?: number

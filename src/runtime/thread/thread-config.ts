@@ -1,6 +1,7 @@
 import type { Offset } from '../../core/record.ts'
 import type { Compression } from '../../kafka/port.ts'
 
+/** Whether a record counts once, or at least once, when something fails. */
 export type Guarantee = 'exactly-once' | 'at-least-once'
 
 /** What the threads of a process share between them. */

@@ -11,6 +11,7 @@ import type { TaskSnapshot } from '../task/task-vitals.ts'
 import type { Task } from '../task/task.ts'
 import type { ThreadState } from './thread-state.ts'
 
+/** What a thread does at a moment: for a person who looks, not for programs. */
 export interface ThreadSnapshot {
   /** Its number in the process, from 0. */
   readonly thread: number
