@@ -131,33 +131,49 @@ function placeByState(
   const placed = new Set<AssignableTask>()
   for (const { task, processes } of offers) {
     if (placed.has(task)) continue
-    const holders = seats.all.filter(({ process }) => processes.includes(process))
-    // The very thread that follows it need not hand it over to another one first.
-    const followers = holders.filter(({ member }) => member.standby.includes(task.id))
-    if (place(seats, task, followers) || place(seats, task, holders)) placed.add(task)
+    const among = seats.all.filter(({ process }) => processes.includes(process))
+    if (inPreference(task, among).some((each) => place(seats, task, each))) placed.add(task)
   }
   return free.filter((task) => !placed.has(task))
 }
 
 /**
- * By who is ready, who runs it now, and then by how much is stored. Who follows it does not count
- * beyond that: whoever has just given it up, to hand it to another of its threads, lacks nothing
- * either. Else two tasks can change places in every round.
+ * The very thread that follows the task need not wait for another one to close it; nor need a
+ * thread of a process where nobody has it open. So a task that was closed for another thread of its
+ * process goes to that one in the next round, and not to a process where it would be in the way.
+ */
+function inPreference(
+  { id }: AssignableTask,
+  among: readonly Seat[],
+): readonly (readonly Seat[])[] {
+  return [
+    among.filter(({ member }) => member.standby.includes(id)),
+    among.filter(({ process }) => !process.followed.has(id) && !process.claimed.has(id)),
+    among.filter(({ process }) => process.claimed.has(id)),
+    among,
+  ]
+}
+
+/**
+ * First of those who are ready, all alike: of two that lack nothing neither comes first, or tasks
+ * can change places in every round. Then of the others: who runs the task now, who follows it, and
+ * who has most stored.
  */
 function offersOf(seats: Seats, task: AssignableTask, copies: Copies): readonly Offer[] {
-  const owners = new Set(
-    seats.all.filter(({ member }) => member.owned.includes(task.id)).map(({ process }) => process),
-  )
   const holders = seats.processes.filter(
-    (process) =>
-      owners.has(process) || process.stored.has(task.id) || process.followed.has(task.id),
+    ({ stored, followed, claimed }) =>
+      stored.has(task.id) || followed.has(task.id) || claimed.has(task.id),
   )
-  const rankOf = (process: ProcessShare): readonly number[] => [
-    copies.isReady(process, task) ? 0 : 1,
-    owners.has(process) ? 0 : 1,
-    -(process.stored.get(task.id) ?? 0),
-    holders.length,
-  ]
+  const most = Math.max(...holders.map(({ stored }) => stored.get(task.id) ?? 0))
+  const rankOf = (process: ProcessShare): readonly number[] =>
+    copies.knows(task) && copies.isReady(process, task)
+      ? [0, 0, -most, holders.length]
+      : [
+          copies.isReady(process, task) ? 0 : 1,
+          process.claimed.has(task.id) ? 0 : process.followed.has(task.id) ? 1 : 2,
+          -(process.stored.get(task.id) ?? 0),
+          holders.length,
+        ]
   return [...Map.groupBy(holders, (process) => rankOf(process).join())].map(([, processes]) => ({
     task,
     processes,

@@ -40,6 +40,11 @@ export class Copies {
     return caughtUp.has(id) ? Math.min(lag, this.#acceptableLag) : lag
   }
 
+  /** Whether lags are known. */
+  knows({ id }: AssignableTask): boolean {
+    return this.#extents.has(id)
+  }
+
   /** Whether the task could run there at once, or nobody can tell. */
   isReady(process: ProcessShare, task: AssignableTask): boolean {
     return !this.#extents.has(task.id) || this.lag(process, task) <= this.#acceptableLag
@@ -47,12 +52,14 @@ export class Copies {
 
   /**
    * Of these seats, those of processes from which the task should not move to a copy like the
-   * given one: they are ready, or at least much closer to it. None where the copy is good enough.
+   * given one: they are ready, or at least much closer to it. None where the copy is good enough,
+   * or is being restored to run the task, which only a ready one does at once.
    */
   better(target: Seat, task: AssignableTask, among: readonly Seat[]): readonly Seat[] {
     if (!task.stateful || this.isReady(target.process, task)) return []
     const ready = among.filter(({ process }) => this.isReady(process, task))
     if (ready.length > 0) return ready
+    if (target.process.claimed.has(task.id)) return []
     const lag = this.lag(target.process, task)
     const least = among.reduce((min, { process }) => Math.min(min, this.lag(process, task)), lag)
     if (lag - least <= this.#acceptableLag) return []

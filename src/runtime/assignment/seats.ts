@@ -44,7 +44,9 @@ export interface ProcessShare {
   readonly bySubTopology: Map<number, number>
   /** By task, the largest sum of changelog positions that one of its threads reports. */
   readonly stored: ReadonlyMap<TaskId, number>
-  /** What its threads say they run and have restored. */
+  /** What its threads say they run, in whatever state. */
+  readonly claimed: ReadonlySet<TaskId>
+  /** Of that, what is restored. */
   readonly owned: ReadonlySet<TaskId>
   /** What its threads say they follow. */
   readonly followed: ReadonlySet<TaskId>
@@ -86,6 +88,7 @@ export class Seats {
         mayRoundUp: (taskCount * threads.length) % members.length !== 0,
         bySubTopology: new Map(),
         stored: storedBy(threads),
+        claimed: new Set(threads.flatMap(({ owned }) => owned)),
         owned: new Set(threads.flatMap(restoredBy)),
         followed: new Set(threads.flatMap(({ standby }) => standby)),
         caughtUp: new Set(threads.flatMap(({ caughtUp }) => caughtUp)),
