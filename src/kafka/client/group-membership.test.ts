@@ -102,6 +102,28 @@ test('when another member joins, the first one hears of it, is still a member, a
   expect(a.membership.member?.memberId).toBe(old?.memberId)
 })
 
+test('a member that expects a rebalance hears of it soon, of the next one as usual', async () => {
+  using simulation = simulate()
+  const [a, b, c] = [
+    await client(simulation, 'a'),
+    await client(simulation, 'b'),
+    await client(simulation, 'c'),
+  ]
+  await simulation.clock.run(() => joined(a, 'a'))
+  await simulation.clock.advance(HEARTBEAT_MS / 2)
+  a.membership.expectRebalance()
+  const joining = joined(b, 'b')
+  await simulation.clock.advance(150)
+  expect(a.membership.state).toBe('rebalancing')
+  await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
+  const third = joined(c, 'c')
+  await simulation.clock.advance(150)
+  expect(a.membership.state).toBe('stable')
+  await simulation.clock.advance(HEARTBEAT_MS)
+  expect(a.membership.state).toBe('rebalancing')
+  await simulation.clock.run(() => Promise.all([joined(a, 'a'), joined(b, 'b'), third]))
+})
+
 test('a member that leaves gives way at once', async () => {
   using simulation = simulate()
   const [a, b] = [await client(simulation, 'a'), await client(simulation, 'b')]

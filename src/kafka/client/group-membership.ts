@@ -10,6 +10,8 @@ const PROTOCOL_TYPE = 'consumer'
 const REJOIN_PAUSE_INITIAL_MS = 10
 const REJOIN_PAUSE_MAX_MS = 1_000
 const LEAVE_TIMEOUT_MS = 3_000
+/** Between heartbeats while the next rebalance is about to begin. */
+const EXPECTANT_MS = 100
 /** Attempts in a row after which someone may want to know. */
 const FAILURES_TO_WARN = 10
 
@@ -133,6 +135,14 @@ export class GroupMembership {
       this.#joining = false
       ended.resolve()
     }
+  }
+
+  /**
+   * Another member is about to join again, and everyone will wait until the last one has heard of
+   * it: until then heartbeats come quickly.
+   */
+  expectRebalance(): void {
+    this.#heartbeats.hasten(EXPECTANT_MS)
   }
 
   /**

@@ -22,29 +22,46 @@ export interface HeartbeatsOptions {
 export class Heartbeats {
   readonly #options: HeartbeatsOptions
   #running: AbortController | undefined
+  #member: GroupMember | undefined
+  #intervalMs: number
   /** When the request was sent that the coordinator answered last. */
   #lastAnswerMs = -Infinity
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options
+    this.#intervalMs = options.heartbeatIntervalMs
   }
 
   /** The coordinator has just answered this member. */
   start(member: GroupMember): void {
-    this.stop()
-    this.#running = new AbortController()
+    this.#intervalMs = this.#options.heartbeatIntervalMs
     this.#lastAnswerMs = this.#options.clock.nowMs()
+    this.#restart(member)
+  }
+
+  /** From now on and until the next start they come at least so often. */
+  hasten(intervalMs: number): void {
+    if (this.#member === undefined || intervalMs >= this.#intervalMs) return
+    this.#intervalMs = intervalMs
+    this.#restart(this.#member)
+  }
+
+  #restart(member: GroupMember): void {
+    this.stop()
+    this.#member = member
+    this.#running = new AbortController()
     void this.#beat(member, this.#running.signal)
   }
 
   stop(): void {
     this.#running?.abort()
     this.#running = undefined
+    this.#member = undefined
   }
 
   async #beat(member: GroupMember, stopped: AbortSignal): Promise<void> {
-    const { clock, heartbeatIntervalMs, onRebalance, onLost, logger } = this.#options
-    let pauseMs = heartbeatIntervalMs
+    const { clock, onRebalance, onLost, logger } = this.#options
+    let pauseMs = this.#intervalMs
     for (;;) {
       await clock.sleep(Math.max(0, Math.min(pauseMs, this.#leftMs())), stopped)
       if (stopped.aborted) return
@@ -54,7 +71,7 @@ export class Heartbeats {
       }
       const failure = this.#leftMs() <= 0 ? sessionOver() : await this.#once(member)
       if (stopped.aborted) return
-      pauseMs = heartbeatIntervalMs
+      pauseMs = this.#intervalMs
       if (failure === undefined) continue
       if (failure.code === 'REBALANCE_IN_PROGRESS') {
         onRebalance()
@@ -64,7 +81,7 @@ export class Heartbeats {
         return
       } else {
         logger.debug({ code: failure.code, groupId: member.groupId }, 'a heartbeat failed')
-        pauseMs = Math.min(RETRY_PAUSE_MS, heartbeatIntervalMs)
+        pauseMs = Math.min(RETRY_PAUSE_MS, this.#intervalMs)
       }
     }
   }

@@ -126,10 +126,11 @@ describe('the leader of a group', () => {
       kafka.createTopic('orders', 2)
       const first = await lead(member('a', ['0_0', '0_1', '1_0', '1_1']), member('b'))
       expect(first.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: true })
-      expect(first.b).toMatchObject({ active: [], rejoinAfterRevoke: false })
+      expect(first.b).toMatchObject({ active: [], rejoinAfterRevoke: false, isUnsettled: true })
       const second = await lead(member('a', ['0_0', '1_0']), member('b'))
       expect(second.a).toMatchObject({ active: ['0_0', '1_0'], rejoinAfterRevoke: false })
       expect(second.b).toMatchObject({ active: ['0_1', '1_1'], rejoinAfterRevoke: false })
+      expect(second.b?.isUnsettled).toBe(false)
     }))
 
   test('tells who is in the group, and notes who is not in it any more', async () => {

@@ -131,6 +131,7 @@ function written(
   const describe = describeTasks(plan)
   const counts = taskCounts(plan)
   const members = processesOf(accepted, assigned)
+  const isUnsettled = [...assigned.values()].some((each) => each.rejoinAfterRevoke)
   return [...assigned].map(([memberId, { active, standby, warmUps, rejoinAfterRevoke }]) => [
     memberId,
     assignmentFor({
@@ -141,6 +142,7 @@ function written(
       threads,
       counts,
       rejoinAfterRevoke,
+      isUnsettled,
       error: undefined,
     }),
   ])

@@ -112,6 +112,8 @@ export interface ParsedAssignment {
    * had to be closed.
    */
   readonly rejoinAfterRevoke: boolean
+  /** Some member will join again as soon as it has closed what it gives up. */
+  readonly isUnsettled: boolean
   readonly error: AssignmentError | undefined
 }
 
@@ -134,6 +136,7 @@ export const noAssignment: ParsedAssignment = {
   threads: [],
   counts: new Map(),
   rejoinAfterRevoke: false,
+  isUnsettled: false,
   error: undefined,
 }
 
@@ -210,6 +213,7 @@ export function assignmentFor(assignment: AssignmentOptions): Uint8Array {
     ),
     ...given({ warmUps, members: members.map(writtenProcess), threads }),
     rejoinAfterRevoke,
+    ...(assignment.isUnsettled === true ? { isUnsettled: true } : {}),
     error,
   }
   return encodeAssignment({
@@ -239,6 +243,7 @@ export function parseAssignment(bytes: Uint8Array): ParsedAssignment {
       Object.entries(fields.counts as Fields).map(([id, count]) => [Number(id), Number(count)]),
     ),
     rejoinAfterRevoke: fields.rejoinAfterRevoke === true,
+    isUnsettled: fields.isUnsettled === true,
     error: isObject(fields.error) ? readError(fields.error) : undefined,
   }
 }

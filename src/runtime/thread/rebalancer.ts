@@ -212,6 +212,7 @@ export class Rebalancer {
     this.#assigned = assignment.tasks
     this.#followed = assignment.standby
     this.#threads = assignment.threads
+    if (assignment.isUnsettled) membership.expectRebalance()
     // Noted before the commit, which may fail: the tasks are given up in any case.
     this.#rejoin = rejoinAfterRevoke
     this.#warmUps = assignment.warmUps
