@@ -81,6 +81,7 @@ export class Failures {
       topic: first?.topic,
       partition: first?.partition,
       offset: first?.offset,
+      ...spans?.logged(),
     }
     switch (policy) {
       case 'stop':

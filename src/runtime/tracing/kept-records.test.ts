@@ -68,6 +68,28 @@ describe('an update', () => {
   })
 })
 
+test('what the log says of a record that failed names its span', async () => {
+  const failing = topology('failing', { onFailure: 'skip' }, (builder) => {
+    builder.stream(input).forEach((value) => {
+      throw new Error(`${value} is wrong`)
+    })
+  })
+  using spans = new Spans()
+  using simulation = new Simulation()
+  simulation.cluster.createTopic('numbers', 1)
+  await simulation.clock.run(async () => {
+    const how = { topology: failing, tracing: api, disk: new Disk() }
+    const life = simulation.start({ ...how, clientId: 'one' })
+    const record = { topic: 'numbers', key: 'a', value: '7', timestampMs: START_MS }
+    simulation.write([{ ...record, headers: sender(1) }], 1)
+    const line = () => life.notes.find(({ message }) => message === 'record skipped')
+    await simulation.until(() => line() !== undefined, 'it is skipped')
+    const spanId = spans.all[0]?.spanId
+    expect(line()?.fields).toMatchObject({ offset: 0, trace_id: TRACE, span_id: spanId })
+    await life.stop()
+  })
+})
+
 test('a record that waits for another attempt goes on in its trace in another process', async () => {
   const calling = topology('calling', { deadLetters: deadLetters('failed') }, (builder) => {
     builder

@@ -101,6 +101,12 @@ export class RecordSpans {
     span.setAttribute('millrace.on_failure', policy)
   }
 
+  /** For lines of a log about what is processed, by the names that log exporters look for. */
+  logged(): { readonly trace_id: string; readonly span_id: string } | undefined {
+    const span = this.#active?.span?.spanContext()
+    return span && { trace_id: span.traceId, span_id: span.spanId }
+  }
+
   #attributesOf(queue: PartitionQueue): SpanAttributes {
     let attributes = this.#inputs.get(queue)
     if (attributes === undefined) {
