@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { expect, test } from 'vitest'
 import type { ThreadState } from '../runtime/thread/thread-state.ts'
 import { threadConfigs } from './options.ts'
@@ -77,4 +78,17 @@ test('a thread that owes an answer is known by it, and asked once however many w
   expect(stuck.silentMs).toBeGreaterThanOrEqual(40)
   await expect(stuck.finished).rejects.toMatchObject({ code: 'THREAD_FAILED' })
   expect(stuck.silentMs).toBe(0)
+})
+
+test('a thread that runs out of memory has failed, and the process goes on', async () => {
+  // Of threads that start from now on.
+  setFlagsFromString('--max-old-space-size=64')
+  const { worker: hungry, states } = worker(
+    'const hog = []; for (;;) hog.push(new Array(100_000).fill(hog.length))',
+  )
+  await expect(hungry.finished).rejects.toMatchObject({
+    code: 'THREAD_FAILED',
+    message: expect.stringContaining('out of memory'),
+  })
+  expect(states).toEqual(['failed'])
 })

@@ -29,7 +29,7 @@ class Puppet implements ApplicationThread {
   }
 
   readonly run = (): void => this.#moveTo('running')
-  readonly stop = (forGood = false): void => {
+  stop = (forGood = false): void => {
     this.leftForGood = forGood
     if (this.state === 'failed') return
     this.#moveTo('stopped')
@@ -95,6 +95,18 @@ test('a thread that is added takes the first number that is free, and its share'
   expect(started[0]?.memory?.dirtyBytesMax).toBe(64 * MIB)
   expect(pool.add()).toBe(2)
   expect(numbers(pool)).toEqual([0, 1, 2])
+})
+
+test('threads that are to go at a time are different ones, and none of them is replaced', async () => {
+  const { pool, started } = scene(3, 'replace-thread')
+  for (const thread of started) thread.stop = (forGood) => void (thread.leftForGood = forGood)
+  const removed = [pool.remove(), pool.remove()]
+  started[2]?.fail(broken)
+  started[1]?.fail(broken)
+  expect(await Promise.all(removed)).toEqual([2, 1])
+  expect(numbers(pool)).toEqual([0])
+  expect(started.map(({ leftForGood }) => leftForGood)).toEqual([undefined, true, true])
+  expect(pool.add()).toBe(1)
 })
 
 test('an application without threads is not running, and goes on when it has one again', async () => {

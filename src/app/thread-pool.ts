@@ -50,6 +50,8 @@ export class ThreadPool {
   readonly #threads = new Map<number, ApplicationThread>()
   /** Numbers of threads that have failed and are about to be replaced. */
   readonly #waiting = new Set<number>()
+  /** Numbers of threads that have been told to go. */
+  readonly #leaving = new Set<number>()
   readonly #replacements = new Replacements()
   readonly #stopping = new AbortController()
   readonly #ended = Promise.withResolvers<void>()
@@ -105,12 +107,14 @@ export class ThreadPool {
 
   /** The number of the thread that has ended; undefined where there is none to remove. */
   async remove(): Promise<number | undefined> {
-    const index = Math.max(...this.#threads.keys())
+    const staying = [...this.#threads.keys()].filter((index) => !this.#leaving.has(index))
+    const index = Math.max(...staying)
     const thread = this.#threads.get(index)
     if (thread === undefined || this.#stopping.signal.aborted) return undefined
-    this.#options.logger.info({ thread: index, threads: this.#threads.size - 1 }, 'a thread goes')
+    this.#options.logger.info({ thread: index, threads: staying.length - 1 }, 'a thread goes')
+    this.#leaving.add(index)
     thread.stop(true)
-    // What it fails with is not lost: it is dealt with like any other failure.
+    // What it fails with is logged where it ends.
     await thread.finished.catch(() => {})
     const memory = this.#options.shareOf(Math.max(1, this.#threads.size + this.#waiting.size))
     for (const each of this.threads) each.share(memory)
@@ -138,6 +142,7 @@ export class ThreadPool {
       .then(() => this.#threads.delete(index))
       .catch((error: unknown) => this.#onFailure(index, error))
       .finally(() => {
+        this.#leaving.delete(index)
         this.#follow()
         this.#settle()
       })
@@ -154,6 +159,10 @@ export class ThreadPool {
     const error = isStreamsError(thrown) ? thrown : failed(thrown)
     this.#threads.delete(index)
     this.#failedCount += 1
+    if (this.#leaving.has(index)) {
+      logger.warn({ thread: index, err: error }, 'a thread that was to go has failed')
+      return
+    }
     if (this.#stopping.signal.aborted) {
       this.#fail(error)
       return
