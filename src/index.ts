@@ -58,6 +58,7 @@ export type { FixedKeyProcessorContext } from './topology/fixed-key-processor.ts
 export type { GlobalProcessor, GlobalProcessorContext } from './topology/global-processor.ts'
 export type { Header, Headers, Meta, StreamRecord } from './core/record.ts'
 export type { Duration } from './core/duration.ts'
+export type { TaskId } from './core/task-id.ts'
 
 // What you run.
 export { start, type StartOptions, type UncaughtErrorPolicy } from './app/start.ts'
