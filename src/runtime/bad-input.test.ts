@@ -1,11 +1,26 @@
 /** What others do to topics, versions and files of an application that runs, or is stopped. */
+import { mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { json, keyValueStore, string, topic, topology, type Topology } from 'millrace'
+import { directoryStorage } from './state-directory/directory-storage.ts'
 import { Disk, Simulation, START_MS, textOf } from './simulation.fixtures.ts'
 import type { Life, LifeOptions } from './life.fixtures.ts'
 
 const words = topic('words', { key: string, value: string })
 const totals = topic('totals', { key: string, value: json<number>() })
+/** Whose rows are on the disk. */
+const onDisk = topology('counting', (builder) => {
+  builder
+    .stream(words)
+    .groupByKey()
+    .count({
+      store: keyValueStore('counts', { key: string, value: json<number>(), backend: 'lmdb' }),
+    })
+    .toStream()
+    .to(totals)
+})
 const counting = (store = 'counts'): Topology =>
   topology('counting', (builder) => {
     builder
@@ -285,3 +300,30 @@ describe('an input topic that was deleted', () => {
     })
   })
 })
+
+test.each(['cut short', 'something else'])(
+  'a data file on the disk that is %s is removed, and built again from the changelog',
+  async (damage) => {
+    const path = await mkdtemp(join(tmpdir(), 'millrace-damaged-'))
+    using play = new Play()
+    await play.run(async () => {
+      const storage = directoryStorage(path)
+      const before = play.start({ topology: onDisk, storage })
+      play.write(['a', 'b', 'c', 'a'])
+      await play.until(() => play.written('totals').length === 4, 'it works')
+      expect(await before.stop()).toBeUndefined()
+      for (const task of storage.tasks()) {
+        const file = join(path, task, 'data.mdb')
+        if (damage === 'cut short') await truncate(file, (await stat(file)).size / 2)
+        else await writeFile(file, 'no database '.repeat(1_000))
+      }
+      const after = play.start({ topology: onDisk, storage })
+      play.write(['a', 'b', 'c'])
+      await play.until(() => play.written('totals').length === 7, 'it goes on')
+      expect(after.thread.snapshot().counters.restored).toBe(4)
+      await play.simulation.stopAll()
+    })
+    expect(play.written('totals')).toEqual(['a 1', 'a 2', 'a 3', 'b 1', 'b 2', 'c 1', 'c 2'])
+    await rm(path, { recursive: true })
+  },
+)
