@@ -69,7 +69,10 @@ export class Fleet implements AsyncDisposable {
     const worker = startWorker(topology, { ...own, ...options(index) }, preload)
     this.#workers[index] = worker
     void worker.exited.then((code) => {
-      if (!this.#told.has(worker)) this.#fail(index, worker, `ended by itself with code ${code}`)
+      if (this.#told.has(worker)) return
+      // It refuses to start while no broker answers, and whoever runs services starts it again.
+      if (/^error BROKER_UNREACHABLE/m.test(worker.output())) this.#start(index)
+      else this.#fail(index, worker, `ended by itself with code ${code}`)
     })
   }
 

@@ -8,6 +8,7 @@ import { StreamThread } from '../runtime/thread/stream-thread.ts'
 import { confluentRegistry } from '../serde/registry/confluent-registry.ts'
 import { shadowed } from '../topology/shadow.ts'
 import type { Topology } from '../topology/topology.ts'
+import { connectPatiently } from './connect-patiently.ts'
 import { errorData } from './error-data.ts'
 import { findRows } from './find-rows.ts'
 import { findValue } from './find-value.ts'
@@ -52,7 +53,6 @@ async function run(
   await serdes.openAll(topology)
   const port = kafkajsPort(receivedConnection(connection), { logger, clock: systemClock })
   try {
-    await port.connect()
     const thread = new StreamThread({
       topology,
       config,
@@ -65,7 +65,12 @@ async function run(
       onStateChange: (state) => post({ type: 'state', state }),
       onGroup: (group) => post({ type: 'group', group }),
     })
-    application.on('message', (message: ToThread) => answer(message, topology, thread, post))
+    const stopping = new AbortController()
+    application.on('message', (message: ToThread) => {
+      if (message.type === 'stop') stopping.abort()
+      answer(message, topology, thread, post)
+    })
+    await connectPatiently(port, systemClock, logger, stopping.signal)
     await thread.run()
   } finally {
     await port.close()
