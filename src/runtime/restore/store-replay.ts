@@ -114,12 +114,13 @@ export class StoreReplay {
     this.#pendingBytes += bytes + ENTRY_OVERHEAD_BYTES
   }
 
-  /** Writes all that was read, with the position that it brings the store to. */
-  write(): void {
-    if (this.#isWritten) return
+  /** Writes what was read, with the position that it brings the store to; false: nothing was. */
+  write(): boolean {
+    if (this.#isWritten) return false
     const entries = [...this.#pending.values()].sort(([a], [b]) => Buffer.compare(a, b))
     this.#stores.restore(this.store, entries, this.#at)
     this.#clear()
+    return true
   }
 
   /** The local copy is of no use any more. */

@@ -115,12 +115,17 @@ export class StandbyTask {
     return records
   }
 
-  /** Writes what was read, with its positions, and has the stores let expired rows go. */
-  write(): void {
+  /**
+   * Writes what was read, with its positions, and has the stores let expired rows go; true when
+   * anything was read.
+   */
+  write(): boolean {
+    let any = false
     for (const log of this.#logs) {
-      log.write()
+      if (log.write()) any = true
       this.stores.tidy(log.store, log.at)
     }
+    return any
   }
 
   /** Of its stores; what it does not know yet has no lag. */

@@ -164,8 +164,7 @@ export class StandbySlot {
       const records = task.advance(this.#options.fetcher, recordsMax, bounds)
       if (hasPassed(this.#options.checkpointIntervalMs, this.#writtenAtMs, nowMs)) {
         this.#writtenAtMs = nowMs
-        task.write()
-        this.#failures = 0
+        if (task.write()) this.#failures = 0
       }
       return records
     } catch (error) {

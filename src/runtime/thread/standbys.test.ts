@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { json, keyValueStore, string, topic, topology, tumbling } from 'millrace'
 import { newThreadCounters } from '../../core/metrics.ts'
 import { silentLogger } from '../../core/logger.ts'
+import { StreamsError } from '../../core/errors.ts'
 import type { TaskId } from '../../core/task-id.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { Life } from '../life.fixtures.ts'
@@ -248,6 +249,36 @@ test('files that cannot be opened, or turn out to be broken, are removed and rea
   })
   expect(pair.other.wiped).toEqual([TASK])
   expect(pair.last).toBe('a 2')
+})
+
+test('a disk that is full holds up a standby alone, until there is room', async () => {
+  using pair = new Pair()
+  let failed = 0
+  pair.other.onWrite = () => {
+    failed += 1
+    const full = { message: 'the disk is full', hint: 'None: the test ordered it.' }
+    throw new StreamsError('STATE_DIRECTORY_UNUSABLE', full)
+  }
+  await pair.run(async () => {
+    pair.start(pair.own)
+    await pair.count('a', 'b')
+    const following = await pair.follow()
+    for (let second = 0; second < 60; second += 2) {
+      await pair.count('a')
+      await pair.simulation.clock.sleep(2_000)
+    }
+    // Again and again, but not all the time.
+    expect(failed).toBeGreaterThan(3)
+    expect(failed).toBeLessThan(12)
+    await pair.count('a')
+    pair.other.onWrite = () => {}
+    await pair.simulation.clock.sleep(40_000)
+    await pair.caughtUp(following)
+    await following.stop()
+    await pair.simulation.stopAll()
+  })
+  const { restored, committed } = diskState(pair.simulation, pair.other, counting)
+  expect(restored).toEqual(committed)
 })
 
 test('a changelog that is deleted while it is followed is not trusted by who takes over', async () => {
