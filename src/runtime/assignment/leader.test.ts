@@ -63,7 +63,7 @@ const alone = {
 type Lead = (...members: readonly Subscriber[]) => Promise<Record<string, ParsedAssignment>>
 
 async function inAGroup(
-  work: (lead: Lead, kafka: SimulatedCluster, port: KafkaPort) => Promise<void>,
+  work: (lead: Lead, kafka: SimulatedCluster, port: KafkaPort, clock: ManualClock) => Promise<void>,
   topology: Topology = shop,
   fleet: Partial<LeaderOptions> = {},
 ): Promise<void> {
@@ -79,7 +79,7 @@ async function inAGroup(
   }
   await clock.run(async () => {
     await port.connect()
-    await work(lead, kafka, port)
+    await work(lead, kafka, port, clock)
   })
 }
 
@@ -214,6 +214,21 @@ describe('the leader of a group', () => {
         kafka.faults.refuse(({ api }) => api === 'listOffsets', 'TOPIC_AUTHORIZATION_FAILED', 2)
         const blind = await lead(member('a', owned.slice(0, 3)), member('b', [], shop, far))
         expect(blind.b?.active).toContain('1_1')
+      },
+      shop,
+      { acceptableLag: 5 },
+    ))
+
+  test('does not wait long for a broker that does not answer', () =>
+    inAGroup(
+      async (lead, kafka, _port, clock) => {
+        kafka.createTopic('orders', 2)
+        await lead(member('a'))
+        kafka.faults.delay(({ api }) => api === 'listOffsets', 60_000, 2)
+        const beforeMs = clock.nowMs()
+        const { a } = await lead(member('a', ['0_0', '0_1', '1_0', '1_1']), member('b'))
+        expect(clock.nowMs() - beforeMs).toBeLessThan(5_000)
+        expect(a?.active).toHaveLength(2)
       },
       shop,
       { acceptableLag: 5 },

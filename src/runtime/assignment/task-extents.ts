@@ -2,13 +2,14 @@ import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { taskId, type TaskId } from '../../core/task-id.ts'
 import { topicPartitionKey, type TopicPartition } from '../../core/topic-partition.ts'
+import { answeredWithin } from '../../kafka/client/answered-within.ts'
 import { listOffsetsRetrying } from '../../kafka/client/offsets.ts'
 import { KafkaError, type KafkaPort } from '../../kafka/port.ts'
 import type { ChangelogExtent, ChangelogExtents } from './copies.ts'
 import type { PartitionPlan } from './partition-plan.ts'
 
 /** The group waits for its leader: better to decide without than to let it wait for long. */
-const LOOK_UP = { timeoutMs: 3_000 }
+const LOOK_UP_MS = 3_000
 
 /**
  * Where the changelogs of each task begin and end now. Those of topics that were only just created
@@ -26,9 +27,11 @@ export async function taskExtents(
       Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
     )
   const at = (where: 'earliest' | 'latest') =>
-    listOffsetsRetrying(port, clock, asked, where, 'read_uncommitted', LOOK_UP)
+    listOffsetsRetrying(port, clock, asked, where, 'read_uncommitted', { timeoutMs: LOOK_UP_MS })
   try {
-    const [from, to] = await Promise.all([at('earliest'), at('latest')])
+    // A frozen broker answers nothing at all.
+    const answers = Promise.all([at('earliest'), at('latest')])
+    const [from, to] = await answeredWithin(clock, LOOK_UP_MS, answers)
     const offsetIn = (offsets: typeof from, { topic, partition }: TopicPartition): number =>
       offsets.get(topicPartitionKey(topic, partition)) ?? 0
     const extents = new Map<TaskId, ChangelogExtent>()
