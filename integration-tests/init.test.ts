@@ -45,7 +45,8 @@ beforeAll(async () => {
   const archive = archives.find((each) => each.startsWith('millrace-')) as string
   cpSync(join(folder, archive), join(service, archive))
   await succeeds(inService('npm', 'install', `./${archive}`, ...quiet))
-})
+  // Two installations, which a busy machine takes minutes for.
+}, 300_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test('its types and its tests pass', async () => {

@@ -1,5 +1,5 @@
 /** The packed package, as the two tools see it that know how packages go wrong. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -8,6 +8,8 @@ import { repository, start, type Finished } from './support/millrace-command.ts'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-package-'))
 const env = { PATH: [dirname(process.execPath), process.env['PATH']].join(delimiter) }
 let archive = ''
+/** Whoever installs it waits for all of it. */
+const ARCHIVE_BYTES_MAX = 3 * 1024 * 1024
 
 beforeAll(async () => {
   const packed = await start('npm', ['pack', '--silent', '--pack-destination', folder], { env })
@@ -20,8 +22,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const tool = (name: string, ...args: readonly string[]): Promise<Finished> =>
   start(join(repository, 'node_modules/.bin', name), args, { env }).finished
 
-test('publint has nothing to say', async () => {
-  const { code, stdout } = await tool('publint', 'run', archive, '--strict')
+const creator = join(repository, 'src/cli/create-millrace')
+
+test.each(['millrace', 'create-millrace'])('publint has nothing to say: %s', async (name) => {
+  const target = name === 'millrace' ? archive : creator
+  const { code, stdout } = await tool('publint', 'run', target, '--strict')
   expect(stdout).toContain('All good!')
   expect(code).toBe(0)
 })
@@ -41,7 +46,9 @@ test('it holds no tests, and every file in it is needed', async () => {
   const starter = 'topologies/starter/'
   expect(all).toContain(`${starter}src/topology.test.ts`)
   const files = all.filter((file) => !file.startsWith(starter))
-  expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts']))
+  const needed = ['dist/index.js', 'dist/index.js.map', 'dist/index.d.ts', 'docs/openapi.json']
+  expect(files).toEqual(expect.arrayContaining(needed))
+  expect(statSync(archive).size).toBeLessThan(ARCHIVE_BYTES_MAX)
   expect(files.filter((file) => /\.(test|fixtures?|contract)\./.test(file))).toEqual([])
   const folders = new Set(files.map((file) => file.split('/')[0]))
   const known = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'dist', 'docs', 'src', '']
