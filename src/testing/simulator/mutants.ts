@@ -5,8 +5,8 @@ import type { Transform } from './transforms.ts'
 export interface Mutant extends Transform {
   readonly name: string
   readonly why: string
-  /** Seeds that find it, the quickest first, for the test that looks whether they still do. */
-  readonly seeds: readonly number[]
+  /** So many seeds, from 1 on, are enough to find it. */
+  readonly within: number
 }
 
 const commits: readonly Mutant[] = [
@@ -21,7 +21,7 @@ const commits: readonly Mutant[] = [
         { ...member, memberId: '', generation: -1, instanceId: null },
         offsets,
       )`,
-    seeds: [],
+    within: 1000,
   },
   {
     name: 'commit-before-acknowledged',
@@ -29,7 +29,7 @@ const commits: readonly Mutant[] = [
     file: 'kafka/client/producer.ts',
     find: 'await this.flush()\n      await inGenerationOf(member, successorOf, (each) =>\n        transaction',
     replace: 'await inGenerationOf(member, successorOf, (each) =>\n        transaction',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'checkpoint-before-end-txn',
@@ -38,7 +38,7 @@ const commits: readonly Mutant[] = [
     find: 'for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())',
     replace: `for (const task of toCommit) onBehalfOf(task.id, () => task.prepareCommit())
     await this.checkpoint(tasks, producer)`,
-    seeds: [],
+    within: 20,
   },
   {
     name: 'offset-too-far',
@@ -46,7 +46,7 @@ const commits: readonly Mutant[] = [
     file: 'runtime/task/task.ts',
     find: 'return { topic, partition, offset, metadata }',
     replace: 'return { topic, partition, offset: offset + 1, metadata }',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'offset-too-near',
@@ -54,7 +54,7 @@ const commits: readonly Mutant[] = [
     file: 'runtime/task/task.ts',
     find: 'return { topic, partition, offset, metadata }',
     replace: 'return { topic, partition, offset: Math.max(0, offset - 1), metadata }',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'cache-not-flushed',
@@ -62,7 +62,7 @@ const commits: readonly Mutant[] = [
     file: 'runtime/task/task.ts',
     find: '    this.stores.flush()\n',
     replace: '',
-    seeds: [],
+    within: 20,
   },
 ]
 
@@ -83,7 +83,7 @@ const producers: readonly Mutant[] = [
       else this.#retry(partitions, error)
     }
     this.schedule()`,
-    seeds: [],
+    within: 20,
   },
   {
     name: 'sequence-not-kept',
@@ -91,7 +91,7 @@ const producers: readonly Mutant[] = [
     file: 'kafka/client/outgoing-partition.ts',
     find: 'this.#nextSequence = (baseSequence + count) % SEQUENCES',
     replace: 'this.#nextSequence = baseSequence',
-    seeds: [],
+    within: 20,
   },
 ]
 
@@ -102,7 +102,7 @@ const readers: readonly Mutant[] = [
     file: 'runtime/thread/standbys.ts',
     find: `isolation: 'read_committed',`,
     replace: `isolation: 'read_uncommitted',`,
-    seeds: [],
+    within: 20,
   },
   {
     name: 'no-aborted-filter',
@@ -110,7 +110,7 @@ const readers: readonly Mutant[] = [
     file: 'kafka/client/readable-batches.ts',
     find: `isolation === 'read_committed' ? aborted : []`,
     replace: '[]',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'no-require-stable',
@@ -118,7 +118,7 @@ const readers: readonly Mutant[] = [
     file: 'kafka/client/offsets.ts',
     find: 'port.offsetFetch(groupId, partitions, true)',
     replace: 'port.offsetFetch(groupId, partitions, false)',
-    seeds: [],
+    within: 1000,
   },
   {
     name: 'restore-to-last-stable-offset',
@@ -126,15 +126,15 @@ const readers: readonly Mutant[] = [
     file: 'runtime/restore/changelog-extents.ts',
     find: `'latest', 'read_uncommitted', LOOKUP`,
     replace: `'latest', 'read_committed', LOOKUP`,
-    seeds: [],
+    within: 1000,
   },
   {
     name: 'restore-one-too-late',
     why: 'the first record behind the local position is left out',
-    file: 'runtime/restore/store-replay.ts',
-    find: '    this.#at = at\n',
-    replace: '    this.#at = at === 0 ? at : at + 1\n',
-    seeds: [],
+    file: 'runtime/restore/restorer.ts',
+    find: '    this.#fetcher.assign(topic, partition, at)\n',
+    replace: '    this.#fetcher.assign(topic, partition, at === 0 ? at : at + 1)\n',
+    within: 1000,
   },
   {
     name: 'run-before-restored',
@@ -142,28 +142,18 @@ const readers: readonly Mutant[] = [
     file: 'runtime/thread/task-registry.ts',
     find: `if (state !== 'restoring' || task === undefined || restorer.isRestoring(task)) continue`,
     replace: `if (state !== 'restoring' || task === undefined) continue`,
-    seeds: [],
+    within: 20,
   },
 ]
 
 const groups: readonly Mutant[] = [
-  {
-    name: 'tasks-kept-when-lost',
-    why: 'a thread that was thrown out goes on with what it had',
-    file: 'runtime/thread/rebalancer.ts',
-    find: `if (membership.state === 'lost') await this.#leaveAll()
-    else if`,
-    replace: `if (membership.state === 'lost') this.#warmUps = []
-    else if`,
-    seeds: [],
-  },
   {
     name: 'no-rejoin',
     why: 'nobody asks for the tasks that were given up for others',
     file: 'runtime/thread/rebalancer.ts',
     find: 'this.#rejoin = rejoinAfterRevoke',
     replace: 'this.#rejoin = rejoinAfterRevoke && false',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'coordinator-not-proven',
@@ -171,7 +161,7 @@ const groups: readonly Mutant[] = [
     file: 'runtime/thread/rebalancer.ts',
     find: 'if (input !== undefined) await this.#options.proveCoordinator(input, member)',
     replace: '',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'revoked-without-commit',
@@ -179,7 +169,7 @@ const groups: readonly Mutant[] = [
     file: 'runtime/thread/rebalancer.ts',
     find: 'if (revoked.length > 0) await commitAll(revoked)',
     replace: '',
-    seeds: [],
+    within: 20,
   },
 ]
 
@@ -190,7 +180,7 @@ const stores: readonly Mutant[] = [
     file: 'core/has-passed.ts',
     find: ' || nowMs < sinceMs',
     replace: '',
-    seeds: [],
+    within: 1000,
   },
   {
     name: 'dirty-close-writes',
@@ -201,7 +191,7 @@ const stores: readonly Mutant[] = [
     this.beginCheckpoint(() => undefined)
     while (this.isCheckpointing) this.writeSlice()
 `,
-    seeds: [],
+    within: 20,
   },
   {
     name: 'position-before-rows',
@@ -209,7 +199,7 @@ const stores: readonly Mutant[] = [
     file: 'runtime/task/task-stores.ts',
     find: 'const reached = isLast ? position : (backend.position(store) ?? 0)',
     replace: 'const reached = isLast ? position : position',
-    seeds: [],
+    within: 1000,
   },
   {
     name: 'timers-not-logged',
@@ -217,7 +207,7 @@ const stores: readonly Mutant[] = [
     file: 'state/timers/timer-rows.ts',
     find: 'this.#changelog?.append(bytesOf(key), value === null ? null : bytesOf(value), timestampMs)',
     replace: '',
-    seeds: [],
+    within: 20,
   },
   {
     name: 'deletes-not-restored',
@@ -225,7 +215,7 @@ const stores: readonly Mutant[] = [
     file: 'runtime/restore/store-replay.ts',
     find: 'if (entry !== undefined) {',
     replace: 'if (entry !== undefined && entry[1] !== null) {',
-    seeds: [],
+    within: 1000,
   },
 ]
 
