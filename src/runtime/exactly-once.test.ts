@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { runChaos } from './chaos.fixtures.ts'
 import { breakEach, runPlan } from './crash.fixtures.ts'
 import { ordersScenario, wordCountScenario } from './scenarios.fixtures.ts'
 
@@ -73,16 +72,4 @@ test('a run without a fault sends every kind of request that a fault can be aime
     'syncGroup',
     'txnOffsetCommit',
   ])
-})
-
-describe('three processes, while everything around them goes wrong', () => {
-  const seeds = Array.from({ length: 12 }, (_, index) => index + 1)
-
-  test.for(seeds)('decide every command once (seed %i)', async (seed) => {
-    await runChaos({ scenario: ordersScenario({ items: 30, waves: 20 }), seed, events: 30 })
-  })
-
-  test.for(seeds)('count every word once (seed %i)', async (seed) => {
-    await runChaos({ scenario: wordCountScenario({ items: 30, waves: 20 }), seed, events: 30 })
-  })
 })

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { json, string, topic, topology } from 'millrace'
-import { runChaos } from './chaos.fixtures.ts'
 import { breakEach } from './crash.fixtures.ts'
 import { gatheringScenario } from './gathering.fixtures.ts'
 import { Disk, Simulation, START_MS, textOf } from './simulation.fixtures.ts'
@@ -37,13 +36,6 @@ describe('limits and buffers send on every record once, in the order of its key'
     const faults = ['dies before', 'dies after'] as const
     await breakEach({ scenario, life, successor: 'same process' }, faults)
   })
-
-  test.for([1, 2, 3, 4, 5, 6])(
-    'in three processes, while everything around them goes wrong (seed %i)',
-    async (seed) => {
-      await runChaos({ scenario: gatheringScenario({ items: 60, waves: 20 }), seed, events: 30 })
-    },
-  )
 })
 
 describe.for(['its own disk', 'another disk'])('a restart, on %s', (where) => {

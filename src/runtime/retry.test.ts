@@ -1,5 +1,4 @@
 import { describe, test } from 'vitest'
-import { runChaos } from './chaos.fixtures.ts'
 import { breakEach } from './crash.fixtures.ts'
 import { retryScenario } from './retry.fixtures.ts'
 
@@ -30,11 +29,4 @@ describe('every record is answered once or a dead letter once, in the order of i
     const faults = ['dies before', 'dies after'] as const
     await breakEach({ scenario, life, successor: 'same process' }, faults)
   })
-
-  test.for([1, 2, 3, 4, 5, 6])(
-    'in three processes, while everything around them goes wrong (seed %i)',
-    async (seed) => {
-      await runChaos({ scenario: retryScenario({ items: 60, waves: 20 }), seed, events: 30 })
-    },
-  )
 })

@@ -156,6 +156,14 @@ const groups: readonly Mutant[] = [
     within: 20,
   },
   {
+    name: 'coordinator-believed',
+    why: 'a proof is believed also after the coordinator was looked for again',
+    file: 'kafka/client/proven-port.ts',
+    find: 'if (!requireStable || (wasProven && doubts === before)) return offsets',
+    replace: 'if (!requireStable || wasProven || doubts >= before) return offsets',
+    within: 1000,
+  },
+  {
     name: 'coordinator-not-proven',
     why: 'offsets are believed that a replaced coordinator remembers',
     file: 'runtime/thread/rebalancer.ts',
@@ -208,14 +216,6 @@ const stores: readonly Mutant[] = [
     find: 'this.#changelog?.append(bytesOf(key), value === null ? null : bytesOf(value), timestampMs)',
     replace: '',
     within: 20,
-  },
-  {
-    name: 'deletes-not-restored',
-    why: 'a tombstone in the changelog does not delete the local row',
-    file: 'runtime/restore/store-replay.ts',
-    find: 'if (entry !== undefined) {',
-    replace: 'if (entry !== undefined && entry[1] !== null) {',
-    within: 1000,
   },
 ]
 
