@@ -18,7 +18,10 @@ const schedule: readonly Scheduled[] = [
   { atMs: 14_000, type: 'kill broker', target: 2, forMs: 2_000 },
 ]
 
-test('killed, frozen and rolled, a fleet does everything once', { retry: 0 }, async () => {
+// Half a minute, where nobody else wants the processor.
+const slowly = { retry: 0, timeout: 300_000 }
+
+test('killed, frozen and rolled, a fleet does everything once', slowly, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-chaos-'))
   const said: string[] = []
   const account = await chaos({

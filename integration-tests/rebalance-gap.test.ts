@@ -109,7 +109,9 @@ async function writeRequests(port: KafkaPort, over: AbortSignal): Promise<void> 
   await producer.close()
 }
 
-test('a partition that does not move goes on while an instance joins and leaves', async () => {
+const slowly = { timeout: 240_000 }
+
+test('what does not move goes on while an instance joins and leaves', slowly, async () => {
   await using kafka = await startKafka({ own: true })
   await using port = await connectTo(kafka.brokers)
   await createTopics(port, [requests.name, answers.name], PARTITIONS)
