@@ -7,6 +7,11 @@ import type { RemoteSerde } from './registry/remote-serde.ts'
 export interface Serializer<in T> {
   /** What it throws is a failure of the step that writes. */
   readonly serialize: (value: T) => Uint8Array
+  /**
+   * Of a windowed key: how many bytes at its end are the window. As in Kafka Streams the rest of it
+   * decides about the partition, so that all windows of a key are in one.
+   */
+  readonly windowBytes?: number
   /** Of a serde that has to ask a schema registry. */
   readonly remote?: RemoteSerde
 }

@@ -29,6 +29,7 @@ export const windowed = <K>(key: Serde<K>, size?: Duration): Serde<Windowed<K>> 
 
 export const timeWindowed = <K>(inner: Serde<K>, sizeMs: number): Serde<Windowed<K>> => ({
   name: `windowed(${inner.name})`,
+  windowBytes: TIME_BYTES,
   ...remoteAround(
     inner,
     (bytes) => [bytes.subarray(0, -TIME_BYTES)],
@@ -53,6 +54,7 @@ export const timeWindowed = <K>(inner: Serde<K>, sizeMs: number): Serde<Windowed
  */
 export const sessionWindowed = <K>(inner: Serde<K>): Serde<Windowed<K>> => ({
   name: `session-windowed(${inner.name})`,
+  windowBytes: 2 * TIME_BYTES,
   ...remoteAround(inner, (bytes) => [bytes.subarray(0, -2 * TIME_BYTES)], sessionWindowed),
   serialize: ({ key, window }) => {
     const [bytes, end] = withRoom(inner.serialize(key), 2 * TIME_BYTES)

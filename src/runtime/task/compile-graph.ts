@@ -1,6 +1,7 @@
 import { AssertionFailure, isStreamsError, messageOf, StreamsError } from '../../core/errors.ts'
 import type { RecordMeta } from '../../core/record-meta.ts'
 import { KafkaError } from '../../kafka/port.ts'
+import { partitionForKey } from '../../kafka/wire/murmur2.ts'
 import type { RemoteSerde } from '../../serde/registry/remote-serde.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import {
@@ -180,7 +181,9 @@ function compileSink(node: SinkNode, deps: CompileDependencies): Emit {
       const keyBytes = serialized(chosen.key, key, 'key', topic)
       const valueBytes = serialized(chosen.value, value, 'value', topic)
       const to =
-        partition === undefined ? null : partitionFor(partition, key, value, topic, collector)
+        partition === undefined
+          ? windowedPartition(chosen, keyBytes, topic, collector)
+          : partitionFor(partition, key, value, topic, collector)
       collector.send(topic, to, timestampMs, keyBytes, valueBytes, headers)
     }
   if (typeof target !== 'function') return write(target, topicName(target.topic, applicationId))
@@ -191,6 +194,20 @@ function compileSink(node: SinkNode, deps: CompileDependencies): Emit {
     }
     write(chosen, topicName(chosen.topic, applicationId))(key, value, timestampMs, headers)
   }
+}
+
+/** That of the key without its window; null for other keys, which the producer decides about. */
+function windowedPartition(
+  { key: { windowBytes }, topic: { internal } }: SinkTarget,
+  keyBytes: Uint8Array | null,
+  topic: string,
+  collector: RecordCollector,
+): number | null {
+  if (windowBytes === undefined || keyBytes === null || internal) return null
+  // Of a topic that was chosen a moment ago it is not known yet: such a key goes as it is.
+  const count = collector.partitionCount(topic)
+  if (count === undefined) return null
+  return partitionForKey(keyBytes.subarray(0, keyBytes.length - windowBytes), count)
 }
 
 function partitionFor(
