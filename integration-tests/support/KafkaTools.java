@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -27,16 +28,22 @@ public class KafkaTools {
     }
   }
 
+  /** What a tool leaves to the end of its process: the producer sends what it has kept until then. */
+  static final List<Runnable> hooks = new ArrayList<>();
+
   public static void main(String[] args) throws Exception {
     PrintStream answers = System.out;
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
     Exit.setExitProcedure((code, message) -> {
       throw new Ended(code);
     });
+    Exit.setShutdownHookAdder((name, hook) -> hooks.add(hook));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       List<String> words = Arrays.stream(line.split(" ", -1)).map(KafkaTools::decoded).toList();
       ByteArrayOutputStream output = new ByteArrayOutputStream();
       int code = run(words, output);
+      hooks.forEach(Runnable::run);
+      hooks.clear();
       answers.println(code + " " + Base64.getEncoder().encodeToString(output.toByteArray()));
       answers.flush();
     }
