@@ -13,7 +13,7 @@ import { partitionForKey } from '../kafka/wire/murmur2.ts'
 import type { SessionStoreSpec, WindowStoreSpec } from '../state/store-spec.ts'
 import { byTimeOf, isByKey, SEQUENCE_KEY } from '../state/timers/timer-layout.ts'
 import { RowLayout } from '../state/window/row-layout.ts'
-import { isProgress } from '../state/window/saved-progress.ts'
+import { PROGRESS_KEY, progressKeyOf } from '../state/window/saved-progress.ts'
 import type { Topology } from '../topology/topology.ts'
 import type { Disk } from './disk.fixtures.ts'
 import { versionsNotIn, versionsOf } from './versioned-disk.fixtures.ts'
@@ -261,8 +261,8 @@ const plainRows = (local: Local): TextRows =>
 function windowRows(spec: WindowStoreSpec | SessionStoreSpec, local: Local): TextRows {
   const layout = new RowLayout<unknown>(spec as unknown as WindowStoreSpec<unknown, never>)
   return local.map(([key, value]) =>
-    isProgress(key)
-      ? [exact(key) ?? '', exact(value) ?? '']
+    PROGRESS_KEY.equals(key)
+      ? [exact(progressKeyOf(spec.kind === 'session')) ?? '', exact(value) ?? '']
       : [exact(layout.toChangelog(key)) ?? '', exact(value.subarray(8)) ?? ''],
   )
 }

@@ -45,7 +45,7 @@ export class VersionedValues<K, V> {
     this.#latest = new ObjectCache(context.readCacheMaxBytes, ({ bytes }) => bytes)
     this.#keys = new KeySpace(spec.name, spec.key, () => this.#latest.clear())
     // Restored records say how far the store has come: the changelog needs no row for it.
-    this.#saved = new SavedProgress(this.rows.buffer, undefined)
+    this.#saved = new SavedProgress(this.rows.buffer, undefined, undefined)
     this.#sweep = new Sweep(this.rows.buffer, spec.historyMs)
   }
 

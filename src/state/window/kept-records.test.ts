@@ -8,6 +8,7 @@ import type { StoreHandle } from '../store.ts'
 import type { WindowStoreSpec } from '../store-spec.ts'
 import type { RecordRows, WindowStore } from '../window-store.ts'
 import { openWindowStore } from './open-window-store.ts'
+import { isProgress } from './saved-progress.ts'
 import { WindowedUnderTest, type Kind } from './windowed-under-test.fixtures.ts'
 
 type Store = WindowStore<string, string> & RecordRows<string, string>
@@ -122,7 +123,7 @@ class Walk {
   }
 
   #loggedAtCommit(end: number): number {
-    const last = this.#under.log.findLastIndex(({ key }) => key.equals(Buffer.alloc(8, 0xff)))
+    const last = this.#under.log.findLastIndex(({ key }) => isProgress(key))
     return last === -1 ? Math.min(end, 0) : last + 1
   }
 }

@@ -143,7 +143,7 @@ function handleOf<K, V, S>(
     restoredEntry: (key, value, timestampMs) => {
       rows.saved.forget()
       forget()
-      if (isProgress(key)) return [key, value]
+      if (isProgress(key)) return [PROGRESS_KEY, value]
       return rows.restoredEntry(key, value, timestampMs)
     },
     close: () => {

@@ -4,12 +4,33 @@ import { byteString } from '../byte-string.ts'
 import type { ChangelogWriter } from '../store.ts'
 import type { Progress, StreamTime } from '../window-store.ts'
 
-/** After the last group; in the changelog no row has so short a key. */
+/** Of the local row: after the last group. */
 export const PROGRESS_KEY = Buffer.alloc(8, 0xff)
+/**
+ * In the changelog it looks like a row of time 0, which Kafka Streams reads over as one that has
+ * expired: a key, the time, and a sequence number; or a key and a session that ends before it
+ * starts, which is why no row of ours is like it.
+ */
+const NOBODY = Buffer.from('millrace.progress')
+const TIME_ZERO = Buffer.alloc(8)
+const WINDOW_PROGRESS = Buffer.concat([NOBODY, TIME_ZERO, Buffer.alloc(4, 0xff)])
+const SESSION_PROGRESS = Buffer.concat([NOBODY, TIME_ZERO, Buffer.of(0, 0, 0, 0, 0, 0, 0, 1)])
 const SEQUENCE_MAX = 2 ** 32 - 1
 const progressKey = byteString(PROGRESS_KEY)
 
-export const isProgress = (key: Uint8Array): boolean => PROGRESS_KEY.equals(key)
+export const progressKeyOf = (isSession: boolean): Uint8Array =>
+  isSession ? SESSION_PROGRESS : WINDOW_PROGRESS
+
+/** Of a record of the changelog. */
+export const isProgress = (key: Uint8Array): boolean =>
+  WINDOW_PROGRESS.equals(key) || SESSION_PROGRESS.equals(key)
+
+/** Of rows, for a store whose rows others may have written. */
+export interface LatestTime {
+  readonly isSession: boolean
+  /** The largest time of a row: at least `knownMs`; what is older is not looked at. */
+  readonly latestMs: (knownMs: number) => number
+}
 
 /**
  * How far a store and its owner have come, in a row of its own that is written with a commit if it
@@ -20,6 +41,7 @@ export class SavedProgress implements Progress {
   isIdle = false
   readonly #buffer: WriteBuffer
   readonly #changelog: ChangelogWriter | undefined
+  readonly #rows: LatestTime | undefined
   #isRead = false
   #streamTimeMs = -1
   #closedMs = -1
@@ -30,9 +52,14 @@ export class SavedProgress implements Progress {
   #changed = false
   #entry: DirtyEntry | undefined
 
-  constructor(buffer: WriteBuffer, changelog: ChangelogWriter | undefined) {
+  constructor(
+    buffer: WriteBuffer,
+    changelog: ChangelogWriter | undefined,
+    rows: LatestTime | undefined,
+  ) {
     this.#buffer = buffer
     this.#changelog = changelog
+    this.#rows = rows
   }
 
   get streamTimeMs(): number {
@@ -116,7 +143,8 @@ export class SavedProgress implements Progress {
     const hasMore = hasInputs || this.#heardMs >= 0
     const more = hasMore ? [this.#inputTimesMs, this.#heardMs] : []
     const value = Buffer.from(JSON.stringify([...own, ...more]))
-    this.#changelog?.append(PROGRESS_KEY, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
+    const key = progressKeyOf(this.#rows?.isSession ?? false)
+    this.#changelog?.append(key, value, Math.max(meta.timestampMs, this.#streamTimeMs, 0))
     this.#entry = this.#buffer.putOwn(progressKey, byteString(value), this.#entry)
   }
 
@@ -135,6 +163,8 @@ export class SavedProgress implements Progress {
     ;[this.#streamTimeMs, this.#closedMs, this.#observedMs, this.#sequence] = saved
     this.#inputTimesMs = { ...saved[4] }
     this.#heardMs = saved[5] ?? -1
+    // Kafka Streams may have put rows, and does not say how far it came.
+    if (this.#rows !== undefined) this.#observedMs = this.#rows.latestMs(this.#observedMs)
   }
 }
 

@@ -3,6 +3,7 @@ import { json } from '../../serde/json.ts'
 import { string } from '../../serde/string.ts'
 import { sessionWindowed, type Windowed } from '../../serde/windowed-key.ts'
 import { openSessionStore } from './open-window-store.ts'
+import { isProgress } from './saved-progress.ts'
 import { WindowedUnderTest, type Kind } from './windowed-under-test.fixtures.ts'
 
 const spec = {
@@ -85,5 +86,19 @@ describe.each(kinds)('a session store on $backend with a cache of $cacheMaxBytes
     expect(text(under.store.all())).toBe(
       'a@0-3000=1 b@2000-3000=3 a@20000-21000=2 a@100000-140000=4',
     )
+  })
+
+  test('sessions are found at once where the changelog has nothing but them', async () => {
+    await using under = await open()
+    under.store.put(at('a', 0, 3_000), 1)
+    under.store.put(at('b', 100_000, 141_000), 2)
+    under.store.put(at('a', 100_000, 140_000), 3)
+    under.handle.flush()
+    const rows = under.log.filter(({ key }) => !isProgress(key))
+    under.log.splice(0, Infinity, ...rows)
+    expect(rows).toHaveLength(3)
+    await under.restart()
+    expect(text(under.store.findSessions('a', 110_000, 120_000))).toBe('a@100000-140000=3')
+    expect(text(under.store.fetch('b'))).toBe('b@100000-141000=2')
   })
 })

@@ -10,7 +10,7 @@ import type { KeyValue, ValueAndTimestamp } from '../store.ts'
 import { Expiry } from './expiry.ts'
 import { LastRow } from './last-row.ts'
 import { RowLayout, type Slot } from './row-layout.ts'
-import { SavedProgress } from './saved-progress.ts'
+import { PROGRESS_KEY, SavedProgress } from './saved-progress.ts'
 
 type Direction = 'forward' | 'backward'
 export type WindowedSpec<K, V> = WindowStoreSpec<K, V> | SessionStoreSpec<K, V>
@@ -34,6 +34,8 @@ export class WindowedRows<K, V> {
   readonly #cacheMaxBytes: number
   readonly #expiry: Expiry
   readonly #last = new LastRow<K, Row<V>>()
+  /** The largest time that a changelog has brought. */
+  #replayedMs = -1
   /** The largest time that has left the cache. */
   #leftMs = -1
   /** Whether all rows fit a cache, as of when rows of an earlier time had expired. */
@@ -57,7 +59,10 @@ export class WindowedRows<K, V> {
             this.#leavesExpired(key),
           )
         : undefined
-    this.saved = new SavedProgress(this.rows.buffer, context.changelog)
+    this.saved = new SavedProgress(this.rows.buffer, context.changelog, {
+      isSession: spec.kind === 'session',
+      latestMs: (knownMs) => this.#latestMs(knownMs),
+    })
     this.#expiry = new Expiry(this.rows.buffer, layout)
   }
 
@@ -76,6 +81,22 @@ export class WindowedRows<K, V> {
     return this.cache === undefined
       ? this.#liveFrom(this.saved.observedMs)
       : this.#expiry.deletedToMs
+  }
+
+  /** What was replayed is known; beside that only a group after the known time is looked at. */
+  #latestMs(knownMs: number): number {
+    const { layout } = this
+    const { buffer } = this.rows
+    let latestMs = Math.max(knownMs, this.#replayedMs)
+    const rows = buffer.range(null, PROGRESS_KEY, 'backward')
+    const last = rows.next()
+    rows.return?.()
+    if (last.done === true || layout.groupAt(last.value[0]) <= latestMs) return latestMs
+    const group = layout.groupStart(layout.groupAt(last.value[0]))
+    for (const [local] of buffer.range(group, PROGRESS_KEY, 'forward')) {
+      latestMs = Math.max(latestMs, layout.timeAt(local))
+    }
+    return latestMs
   }
 
   /** Rows of an earlier time may be deleted, once a time was put. */
@@ -115,7 +136,9 @@ export class WindowedRows<K, V> {
 
   restoredEntry(key: Uint8Array, value: Uint8Array | null, timestampMs: number): ByteEntry {
     this.#last.forget()
-    return this.rows.restoredEntry(this.layout.fromChangelog(key), value, timestampMs)
+    const local = this.layout.fromChangelog(key)
+    this.#replayedMs = Math.max(this.#replayedMs, this.layout.timeAt(local))
+    return this.rows.restoredEntry(local, value, timestampMs)
   }
 
   /** With the first row there ever was: nothing can have expired before it. */
@@ -233,6 +256,7 @@ export class WindowedRows<K, V> {
     this.rows.clear()
     this.#last.forget()
     this.saved.forget()
+    this.#replayedMs = -1
     this.#expiry.reset()
   }
 
