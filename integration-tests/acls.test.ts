@@ -4,14 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '../src/app/connect.ts'
-import { threadConfigs } from '../src/app/options.ts'
-import { systemClock } from '../src/core/clock.ts'
-import { silentLogger } from '../src/core/logger.ts'
 import { missingForJavaStreams } from '../src/dev/streams-distribution.fixture.ts'
 import type { KafkaPort } from '../src/kafka/port.ts'
-import { directoryStorage } from '../src/runtime/state-directory/directory-storage.ts'
-import { StreamThread } from '../src/runtime/thread/stream-thread.ts'
 import orders, { commands } from '../topologies/orders.ts'
 import {
   allow,
@@ -36,6 +30,7 @@ import {
   untilGivenUp,
 } from './support/orders-account.ts'
 import { createOrdersTopics, untilProcessed, writeCommands } from './support/orders-load.ts'
+import { Thread } from './support/stream-thread.ts'
 
 const PARTITIONS = 2
 const grants = grantsIn(readFileSync(join(repository, 'docs/guide/security.md'), 'utf8'))
@@ -87,58 +82,11 @@ const as = (user: string): CommandOptions => ({
   },
 })
 
-/** A thread of the application, with no local state, as a user: what it fails with. */
-class Thread {
-  readonly #user: string
-  #thread: StreamThread | undefined
-  readonly failure: Promise<unknown>
-
-  constructor(user: string) {
-    this.#user = user
-    this.failure = this.#run().then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-  }
-
-  async #run(): Promise<void> {
-    const sasl = {
-      mechanism: 'plain',
-      username: this.#user,
-      password: passwordOf(this.#user),
-    } as const
-    const connection = { brokers: [kafka.guarded], sasl }
-    const port = await connect(connection, this.#user, silentLogger, systemClock)
-    try {
-      const [config] = threadConfigs({ sessionTimeout: '6s' }, 'orders', this.#user)
-      this.#thread = new StreamThread({
-        topology: orders,
-        config: config!,
-        port,
-        storage: directoryStorage(await mkdtemp(join(stateDir, 'thread-'))),
-        openSerde: () => {},
-        clock: systemClock,
-        logger: silentLogger,
-        onStateChange: (state) => {
-          if (state === 'running') this.#runs.resolve()
-        },
-      })
-      await this.#thread.run()
-    } finally {
-      await port.close()
-    }
-  }
-
-  readonly #runs = Promise.withResolvers<void>()
-
-  get runs(): Promise<unknown> {
-    return Promise.race([this.#runs.promise, this.failure])
-  }
-
-  stop(): Promise<unknown> {
-    this.#thread?.stop()
-    return this.failure
-  }
+/** A thread of the application, with no local state, as a user. */
+function threadAs(user: string): Thread {
+  const sasl = { mechanism: 'plain', username: user, password: passwordOf(user) } as const
+  const connection = { brokers: [kafka.guarded], sasl }
+  return new Thread({ topology: orders, connection, processId: user, folder: stateDir })
 }
 
 /** It ends with Kafka's own error, what was asked for, and the right to ask for. */
@@ -155,7 +103,7 @@ const TOPIC = 'TOPIC_AUTHORIZATION_FAILED'
 // Where this machine cannot run it the reason is printed above.
 describe.runIf(missing === undefined)('with an authorizer', { retry: 0 }, () => {
   test('an application that may not create its internal topics says which', async () => {
-    const failure = await new Thread(without(right('Create', 'orders-'))).failure
+    const failure = await threadAs(without(right('Create', 'orders-'))).failure
     expect(failure).toMatchObject(refusal('creating topic "orders-.*"', TOPIC, 'Create'))
   })
 
@@ -174,7 +122,7 @@ describe.runIf(missing === undefined)('with an authorizer', { retry: 0 }, () => 
   })
 
   test('who finds the internal topics made needs no right to create them', async () => {
-    const thread = new Thread(without(right('Create', 'orders-')))
+    const thread = threadAs(without(right('Create', 'orders-')))
     expect(await thread.runs).toBeUndefined()
     expect(await thread.stop()).toBeUndefined()
     // For whoever may do more than look.
@@ -207,7 +155,7 @@ describe.runIf(missing === undefined)('with an authorizer', { retry: 0 }, () => 
     'without %s on %s it ends, and says so',
     async (operation, resource, what, error, hint) => {
       const lacking = without(right(operation, resource))
-      const failure = await new Thread(lacking).failure
+      const failure = await threadAs(lacking).failure
       expect(failure).toMatchObject(refusal(what, error, hint))
     },
   )
