@@ -68,6 +68,11 @@ export class GroupMembership {
   #member: GroupMember | undefined
   /** Ours at the coordinator, also between generations; empty before the first join. */
   #memberId = ''
+  /**
+   * Whether who has our instance id may be a join that nobody waits for any more: one of ours whose
+   * answer was lost, or, until we are in, one of a process before us.
+   */
+  #mayBeFencedByGhost = true
   #joining = false
   /** Resolves when the join that is under way has ended, either way. */
   #joinEnded: Promise<void> = Promise.resolve()
@@ -119,13 +124,17 @@ export class GroupMembership {
     this.#left = false
     if (this.#state === 'stable') this.#moveTo('rebalancing')
     let pauseMs = REJOIN_PAUSE_INITIAL_MS
+    let lostJoin = false
     try {
       for (let failures = 1; ; failures += 1) {
         try {
           const assignment = await this.#unlessClosed(this.#joinAndSync(metadata, assign, reason))
           this.#moveTo('stable')
+          // One that was lost can still come.
+          this.#mayBeFencedByGhost = lostJoin
           return assignment
         } catch (error) {
+          if (this.#memberId === '' && wasLost(error)) lostJoin = true
           this.#reactToFailedJoin(error, failures)
         }
         await this.#options.clock.sleep(pauseMs, this.#closing.signal)
@@ -204,10 +213,22 @@ export class GroupMembership {
     return [...assignments].map(([memberId, assignment]) => ({ memberId, assignment }))
   }
 
+  #isFencedByGhost(error: unknown): boolean {
+    const isFenced = error instanceof KafkaError && error.code === 'FENCED_INSTANCE_ID'
+    return isFenced && this.#mayBeFencedByGhost
+  }
+
   /** Throws what no further attempt can cure. */
   #reactToFailedJoin(error: unknown, failures: number): void {
     const { logger, groupId } = this.#options
     if (this.#closing.signal.aborted) throw closedError()
+    if (this.#isFencedByGhost(error)) {
+      logger.warn({ groupId }, 'an earlier join has taken the instance id: taking it back, once')
+      this.#mayBeFencedByGhost = false
+      this.#lose(error)
+      this.#memberId = ''
+      return
+    }
     if (!(error instanceof KafkaError) || !isCurable(error)) {
       this.#heartbeats.stop()
       this.#lose(error)
@@ -294,6 +315,8 @@ export class GroupMembership {
     this.#options.onEvent()
   }
 }
+
+const wasLost = (error: unknown): boolean => error instanceof KafkaError && error.kind === 'network'
 
 const isCurable = (error: KafkaError): boolean => error.kind === 'rejoin' || wasRefusedOrLost(error)
 
