@@ -1,56 +1,15 @@
 import { expect, test } from 'vitest'
-import { silentLogger } from '../../core/logger.ts'
 import { KafkaError } from '../port.ts'
 import { bytesOf, simulate, textOf, warningsOf, type Simulation } from './client.fixtures.ts'
 import {
-  GroupMembership,
-  type Assign,
-  type GroupMembershipOptions,
-  type MembershipState,
-} from './group-membership.ts'
-
-const SESSION_MS = 10_000
-const HEARTBEAT_MS = 3_000
-
-interface Client {
-  readonly membership: GroupMembership
-  readonly states: MembershipState[]
-}
-
-async function client(
-  simulation: Simulation,
-  name: string,
-  options: Partial<GroupMembershipOptions> = {},
-): Promise<Client> {
-  const port = await simulation.connect(name)
-  const states: MembershipState[] = []
-  const membership: GroupMembership = new GroupMembership({
-    port,
-    clock: simulation.clock,
-    logger: silentLogger,
-    groupId: 'billing',
-    instanceId: null,
-    sessionTimeoutMs: SESSION_MS,
-    rebalanceTimeoutMs: 30_000,
-    heartbeatIntervalMs: HEARTBEAT_MS,
-    protocolName: 'millrace',
-    onEvent: () => states.push(membership.state),
-    ...options,
-  })
-  return { membership, states }
-}
-
-/** Everybody is told how many they are and what they said of themselves. */
-const byCount: Assign = async (members) =>
-  new Map(
-    members.map(({ memberId, metadata }) => [
-      memberId,
-      bytesOf(`${textOf(metadata)} of ${members.length}`),
-    ]),
-  )
-
-const joined = async ({ membership }: Client, metadata: string): Promise<string | null> =>
-  textOf(await membership.join(bytesOf(metadata), byCount))
+  byCount,
+  client,
+  HEARTBEAT_MS,
+  joined,
+  SESSION_MS,
+  type Client,
+} from './group-membership.fixtures.ts'
+import type { Assign } from './group-membership.ts'
 
 /** Both join until they agree on one generation. */
 async function joinTogether(simulation: Simulation, a: Client, b: Client) {
@@ -318,53 +277,6 @@ test('while a join waits for others, the session does not end', async () => {
   expect(a.membership.state).toBe('rebalancing')
   const assignments = await simulation.clock.run(() => Promise.all([joined(a, 'a'), joining]))
   expect(assignments).toEqual(['a of 2', 'b of 2'])
-})
-
-test('a fenced static member is told so by join and by its state', async () => {
-  using simulation = simulate()
-  const first = await client(simulation, 'first', { instanceId: 'pod-1' })
-  await simulation.clock.run(() => joined(first, 'first'))
-  const second = await client(simulation, 'second', { instanceId: 'pod-1' })
-  await simulation.clock.run(() => joined(second, 'second'))
-  await simulation.clock.advance(HEARTBEAT_MS)
-  expect([first.membership.state, first.membership.member]).toEqual(['lost', undefined])
-  await expect(simulation.clock.run(() => joined(first, 'first'))).rejects.toMatchObject({
-    code: 'FENCED_INSTANCE_ID',
-  })
-  expect(second.membership.state).toBe('stable')
-})
-
-test('a static member that was fenced before it was in takes its place back, once', async () => {
-  using simulation = simulate()
-  const first = await client(simulation, 'first', { instanceId: 'pod-1' })
-  const ghost = await client(simulation, 'ghost', { instanceId: 'pod-1' })
-  // As when a join whose sender is dead, or waits no more, comes while the group agrees.
-  let overtaken = false
-  const assign: Assign = async (members) => {
-    if (!overtaken) {
-      overtaken = true
-      await joined(ghost, 'ghost')
-    }
-    return byCount(members)
-  }
-  await simulation.clock.run(() => first.membership.join(bytesOf('first'), assign))
-  expect([overtaken, first.membership.state]).toEqual([true, 'stable'])
-  await simulation.clock.advance(HEARTBEAT_MS)
-  expect(ghost.membership.state).toBe('lost')
-
-  const other = await client(simulation, 'other', { instanceId: 'pod-1' })
-  await simulation.clock.run(() => joined(other, 'other'))
-  await expect(simulation.clock.run(() => joined(first, 'first'))).rejects.toMatchObject({
-    code: 'FENCED_INSTANCE_ID',
-  })
-})
-
-test('a static member leaves without telling, because it is expected back', async () => {
-  using simulation = simulate()
-  const a = await client(simulation, 'a', { instanceId: 'pod-1' })
-  await simulation.clock.run(() => joined(a, 'a'))
-  await simulation.clock.run(() => a.membership.leave())
-  expect(simulation.cluster.faults.count(({ api }) => api === 'leaveGroup')).toBe(0)
 })
 
 test('a refused join rejects, and so does one whose assignment fails', async () => {
