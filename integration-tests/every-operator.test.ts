@@ -13,13 +13,11 @@ import { GroupedStream } from '../src/dsl/grouped-stream.ts'
 import { GroupedTable } from '../src/dsl/grouped-table.ts'
 import { Stream } from '../src/dsl/stream.ts'
 import { Table } from '../src/dsl/table.ts'
-import { RecordProducer } from '../src/kafka/client/producer.ts'
-import { silentLogger } from '../src/core/logger.ts'
 import type { KafkaPort } from '../src/kafka/port.ts'
 import { partitionForKey } from '../src/kafka/wire/murmur2.ts'
 import { everyOperator, operators, tagged } from './support/every-operator/every-operator.ts'
 import type { Topics } from './support/every-operator/io.ts'
-import { connectTo, createTopics, uniqueName } from './support/kafka-client.ts'
+import { connectTo, createTopics, plainProducer, uniqueName } from './support/kafka-client.ts'
 import { Project, repository, type Running } from './support/millrace-command.ts'
 import { readAll } from './support/orders-account.ts'
 
@@ -126,16 +124,7 @@ const rowsOf = (records: readonly (Row & { readonly key: string })[]): Rows =>
   )
 
 async function write(port: KafkaPort, topics: Topics, input: readonly Input[]): Promise<void> {
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression: 'none',
-    lingerMs: 0,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port)
   await producer.init()
   for (const { topic, key, value, timestampMs } of input) {
     const bytes = value === null ? null : Buffer.from(JSON.stringify(value))

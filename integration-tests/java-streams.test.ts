@@ -5,12 +5,10 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, inject, test, vi } from 'vitest'
 import { double, int32, long, string, windowed } from 'millrace'
 import { systemClock } from '../src/core/clock.ts'
-import { silentLogger } from '../src/core/logger.ts'
 import { noHeaders, type Headers, type RawRecord } from '../src/core/record.ts'
 import { javaCommand } from '../src/dev/environment.ts'
 import { missingForJavaStreams, streamsClassPath } from '../src/dev/streams-distribution.fixture.ts'
-import { RecordProducer } from '../src/kafka/client/producer.ts'
-import { connectTo, createTopics, uniqueName } from './support/kafka-client.ts'
+import { connectTo, createTopics, plainProducer, uniqueName } from './support/kafka-client.ts'
 import { repository, start } from './support/millrace-command.ts'
 import { readAll } from './support/orders-account.ts'
 
@@ -52,16 +50,7 @@ async function writeOurs(): Promise<void> {
     ['numbers', 'halves', 'counts', 'windowed', 'texts'].map(topicOf),
     PARTITIONS,
   )
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression: 'lz4',
-    lingerMs: 0,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port, { compression: 'lz4' })
   await producer.init()
   for (let index = 0; index < 2 * KEYS; index += 1) {
     const key = string.serialize(`schlüssel-${index % KEYS}`)

@@ -2,13 +2,11 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { sessionWindowed, string, windowed, type Headers } from 'millrace'
 import { systemClock } from '../src/core/clock.ts'
-import { silentLogger } from '../src/core/logger.ts'
 import { noHeaders } from '../src/core/record.ts'
 import { missingForJavaStreams } from '../src/dev/streams-distribution.fixture.ts'
-import { RecordProducer } from '../src/kafka/client/producer.ts'
 import { partitionForKey } from '../src/kafka/wire/murmur2.ts'
 import type { Compression } from '../src/kafka/port.ts'
-import { connectTo, createTopics, uniqueName } from './support/kafka-client.ts'
+import { connectTo, createTopics, plainProducer, uniqueName } from './support/kafka-client.ts'
 import { KafkaTools } from './support/kafka-tools.ts'
 import { readAll } from './support/orders-account.ts'
 
@@ -60,16 +58,7 @@ async function produce(
   records: readonly (readonly [key: Uint8Array, value: string | null, headers?: Headers])[],
 ): Promise<number> {
   await using port = await connectTo(brokers)
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression,
-    lingerMs: 0,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port, { compression })
   await producer.init()
   const nowMs = systemClock.nowMs()
   for (const [key, value, headers = noHeaders] of records) {

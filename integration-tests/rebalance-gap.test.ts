@@ -9,10 +9,9 @@ import { noHeaders } from '../src/core/record.ts'
 import { Wakeup } from '../src/core/wakeup.ts'
 import { startKafka } from '../src/dev/kafka.ts'
 import { Fetcher } from '../src/kafka/client/fetcher.ts'
-import { RecordProducer } from '../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../src/kafka/port.ts'
 import { answers, requests } from './support/gap-topology.ts'
-import { connectTo, createTopics } from './support/kafka-client.ts'
+import { connectTo, createTopics, plainProducer } from './support/kafka-client.ts'
 import { startWorker, type WorkerProcess } from './support/worker-process.ts'
 
 const PARTITIONS = 8
@@ -89,10 +88,7 @@ class Watch implements AsyncDisposable {
 }
 
 async function writeRequests(port: KafkaPort, over: AbortSignal): Promise<void> {
-  const producer = new RecordProducer({
-    ...{ port, clock: systemClock, logger: silentLogger, transactionalId: null },
-    ...{ transactionTimeoutMs: 10_000, compression: 'none', lingerMs: 5, onProgress: () => {} },
-  })
+  const producer = plainProducer(port, { lingerMs: 5 })
   await producer.init()
   const startedMs = systemClock.nowMs()
   let written = 0
@@ -144,8 +140,6 @@ test('what does not move goes on while an instance joins and leaves', slowly, as
   await vi.waitUntil(owners(2), 60_000)
   await systemClock.sleep(1_000)
   const endedMs = systemClock.nowMs()
-  over.abort()
-  await writing
   over.abort()
   await writing
   expect([await first.stop(), await second.stop()], first.output()).toEqual([0, 0])

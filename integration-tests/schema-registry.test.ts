@@ -2,16 +2,14 @@
 import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { afterAll, describe, expect, inject, test, vi } from 'vitest'
 import { systemClock } from '../src/core/clock.ts'
-import { silentLogger } from '../src/core/logger.ts'
 import { noHeaders } from '../src/core/record.ts'
-import { RecordProducer } from '../src/kafka/client/producer.ts'
 import { avro, type AvroSchema } from '../src/serde/avro/avro.ts'
 import { jsonSchema, type JsonSchema } from '../src/serde/json-schema/json-schema.ts'
 import { protobuf } from '../src/serde/protobuf/protobuf.ts'
 import { confluentRegistry } from '../src/serde/registry/confluent-registry.ts'
 import { boundTo } from '../src/serde/registry/remote-serde.ts'
 import type { Serde } from '../src/serde/serde.ts'
-import { connectTo, createTopics, uniqueName } from './support/kafka-client.ts'
+import { connectTo, createTopics, plainProducer, uniqueName } from './support/kafka-client.ts'
 import { Project } from './support/millrace-command.ts'
 import { readAll } from './support/orders-account.ts'
 import { gateBefore, registryOrReason } from './support/schema-registry.ts'
@@ -74,16 +72,7 @@ async function serdeOf<T>(topic: string, schema: AvroSchema): Promise<Serde<T>> 
 
 async function send(topic: string, values: readonly Uint8Array[]): Promise<void> {
   await using port = await connectTo(brokers)
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression: 'none',
-    lingerMs: 0,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port)
   await producer.init()
   values.forEach((value, index) =>
     producer.send(topic, null, systemClock.nowMs(), Buffer.from(`k${index}`), value, noHeaders),

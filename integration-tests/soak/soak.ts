@@ -4,9 +4,9 @@ import { silentLogger } from '../../src/core/logger.ts'
 import { seededRandom, type Random } from '../../src/core/random.ts'
 import { noHeaders } from '../../src/core/record.ts'
 import { startKafka } from '../../src/dev/kafka.ts'
-import { RecordProducer } from '../../src/kafka/client/producer.ts'
 import { ensureTopics } from '../../src/kafka/client/topics.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
+import { plainProducer } from '../support/kafka-client.ts'
 import { Fleet } from '../chaos/fleet.ts'
 import { judge, type Bound, type Sample, type Verdict } from './judge.ts'
 import { diskMib, lagOf, measureProcess } from './measure.ts'
@@ -113,16 +113,7 @@ async function writePurchases(
   { rate, seed }: SoakOptions,
   over: AbortSignal,
 ): Promise<number> {
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression: 'none',
-    lingerMs: 5,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port, { lingerMs: 5 })
   await producer.init()
   const random = seededRandom(seed)
   const startedMs = systemClock.nowMs()

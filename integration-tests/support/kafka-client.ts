@@ -3,7 +3,7 @@ import { connect } from '../../src/app/connect.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import { noHeaders } from '../../src/core/record.ts'
-import { RecordProducer } from '../../src/kafka/client/producer.ts'
+import { RecordProducer, type RecordProducerOptions } from '../../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
 
 /** Tests that share a Kafka keep apart by the names of their topics and groups. */
@@ -22,13 +22,12 @@ export const createTopics = (
 ): Promise<unknown> =>
   port.createTopics(names.map((name) => ({ name, partitions, replicationFactor: -1, configs: {} })))
 
-/** Texts as they are, dated now or as they say; all are acknowledged when this resolves. */
-export async function write(
+/** Without transactions; to be initialised and closed by whoever asks. */
+export const plainProducer = (
   port: KafkaPort,
-  topic: string,
-  records: Iterable<readonly [key: string, value: string, timestampMs?: number]>,
-): Promise<void> {
-  const producer = new RecordProducer({
+  options: Partial<Pick<RecordProducerOptions, 'compression' | 'lingerMs'>> = {},
+): RecordProducer =>
+  new RecordProducer({
     port,
     clock: systemClock,
     logger: silentLogger,
@@ -37,7 +36,16 @@ export async function write(
     compression: 'none',
     lingerMs: 0,
     onProgress: () => {},
+    ...options,
   })
+
+/** Texts as they are, dated now or as they say; all are acknowledged when this resolves. */
+export async function write(
+  port: KafkaPort,
+  topic: string,
+  records: Iterable<readonly [key: string, value: string, timestampMs?: number]>,
+): Promise<void> {
+  const producer = plainProducer(port)
   await producer.init()
   for (const [key, value, timestampMs = systemClock.nowMs()] of records) {
     producer.send(topic, null, timestampMs, Buffer.from(key), Buffer.from(value), noHeaders)

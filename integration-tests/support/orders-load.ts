@@ -1,9 +1,7 @@
 import { systemClock } from '../../src/core/clock.ts'
-import { silentLogger } from '../../src/core/logger.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import { noHeaders } from '../../src/core/record.ts'
 import { topicPartitionKey } from '../../src/core/topic-partition.ts'
-import { RecordProducer } from '../../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
 import {
   alerts,
@@ -19,6 +17,7 @@ import {
 import type { Payment } from '../../topologies/orders/model.ts'
 import { asCommand } from '../../topologies/orders/settlement.ts'
 import { orderWorkload } from '../../topologies/orders/workload.ts'
+import { plainProducer } from './kafka-client.ts'
 
 /** What a folder needs to hold to run the orders topology, beside `orders.ts`. */
 export const ordersFiles = [
@@ -51,16 +50,7 @@ export async function writeCommands(
   port: KafkaPort,
   options: { readonly records: number; readonly rate: number; readonly seed: number },
 ): Promise<void> {
-  const producer = new RecordProducer({
-    port,
-    clock: systemClock,
-    logger: silentLogger,
-    transactionalId: null,
-    transactionTimeoutMs: 10_000,
-    compression: 'none',
-    lingerMs: 5,
-    onProgress: () => {},
-  })
+  const producer = plainProducer(port, { lingerMs: 5 })
   await producer.init()
   const workload = orderWorkload(options.seed)
   const startedAtMs = systemClock.nowMs()

@@ -9,10 +9,10 @@ import { noHeaders } from '../../src/core/record.ts'
 import { topicPartitionKey } from '../../src/core/topic-partition.ts'
 import { freePorts } from '../../src/dev/free-ports.ts'
 import { Fetcher } from '../../src/kafka/client/fetcher.ts'
-import { RecordProducer } from '../../src/kafka/client/producer.ts'
+import type { RecordProducer } from '../../src/kafka/client/producer.ts'
 import type { KafkaPort } from '../../src/kafka/port.ts'
 import { seen, visits } from './padded-topology.ts'
-import { write } from './kafka-client.ts'
+import { plainProducer, write } from './kafka-client.ts'
 import { startWorker, type WorkerProcess } from './worker-process.ts'
 
 export const PARTITIONS = 4
@@ -53,14 +53,7 @@ export class Traffic implements AsyncDisposable {
 
   private constructor(port: KafkaPort, rows: number, from: readonly number[]) {
     const shared = { port, clock: systemClock, logger: silentLogger }
-    this.#producer = new RecordProducer({
-      ...shared,
-      transactionalId: null,
-      transactionTimeoutMs: 10_000,
-      compression: 'none',
-      lingerMs: 0,
-      onProgress: () => {},
-    })
+    this.#producer = plainProducer(port)
     this.#fetcher = new Fetcher({ ...shared, isolation: 'read_committed', onArrival: () => {} })
     for (const [partition, offset] of from.entries()) {
       this.#fetcher.assign(seen.name, partition, offset)
