@@ -3,7 +3,7 @@ import { noHeaders, type Headers, type RawRecord } from '../../core/record.ts'
 import type { Serializer } from '../../serde/serde.ts'
 import type { KeyValueStore } from '../../state/store.ts'
 import type { Emit, OperatorContext, OperatorFactory } from '../../topology/processor.ts'
-import { firstTime, nowhere } from '../waiting/released.ts'
+import { firstTime, nowhere, release, type ResultBytes } from '../waiting/released.ts'
 import { idleClose } from '../window/idle-close.ts'
 import type { Automaton } from './automaton.ts'
 import { DueQueue } from './due-queue.ts'
@@ -203,11 +203,13 @@ class DetectStep {
 
   /** Where time is what brings something about, the key alone can be set aside. */
   #resumeKey(key: unknown, timestampMs: number, work: () => void): void {
-    const records = () => {
-      const bytes = this.#settings.key.serialize(key)
-      return [{ ...nowhere, timestampMs, key: bytes, value: null, headers: noHeaders }]
-    }
-    this.#context.resume({ ...firstTime, records, at: nowhere }, work)
+    const bytes = (): ResultBytes => ({
+      key: this.#settings.key.serialize(key),
+      value: null,
+      timestampMs,
+      headers: noHeaders,
+    })
+    release(this.#context, nowhere, bytes, work)
   }
 
   /** Stream time has gone on without records; true where something was due. */
