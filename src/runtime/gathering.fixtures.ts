@@ -1,25 +1,8 @@
 /** A topology in which records are held back and gathered, with its input and what it comes to. */
 import { expect } from 'vitest'
-import { json, string, topic, topology } from 'millrace'
+import { gathering } from '../testing/simulator/scenarios/gathered.ts'
 import type { Scenario, ScenarioSize } from './scenarios.fixtures.ts'
 import { START_MS, textOf, type InputRecord, type Simulation } from './simulation.fixtures.ts'
-
-const items = topic('items', { key: string, value: json<number>() })
-const batches = topic('batches', { key: string, value: json<readonly number[]>() })
-const rest = topic('rest', { key: string, value: json<readonly number[]>() })
-
-const gathering = topology('gathering', (builder) => {
-  const { even, default: odd } = builder.stream(items).split({ even: (value) => value % 2 === 0 })
-  even
-    .rateLimit({ name: 'slow', records: 1, per: '15ms', overflow: 'delay' })
-    .buffer({ name: 'gathered', records: 3, time: '50ms' })
-    .to(batches)
-  odd
-    .rateLimit({ name: 'slower', records: 2, per: '10ms', overflow: 'block' })
-    .buffer({ name: 'left', bytes: 6, time: '40ms', by: 'partition' })
-    .flatMap((batch) => batch.map(({ key, value }) => [key, [value]] as const))
-    .to(rest)
-})
 
 type Values = Readonly<Record<string, readonly number[]>>
 

@@ -17,7 +17,7 @@ const batches = topic('batches', { key: string, value: json<readonly number[]>()
 const rest = topic('rest', { key: string, value: json<readonly number[]>() })
 
 /** Records that are held back by a limit and gathered into batches, in durable queues. */
-const gathering = topology('gathering', (builder) => {
+export const gathering = topology('gathering', (builder) => {
   const { even, default: odd } = builder.stream(items).split({ even: (value) => value % 2 === 0 })
   even
     .rateLimit({ name: 'slow', records: 1, per: '15ms', overflow: 'delay' })
